@@ -1,0 +1,241 @@
+"""Asks a server, before anything is changed, whether it can carry the registry; names all that is missing at once.
+
+What must be tried to be known (does the server's Python import the validation engine?) is tried in a transaction
+that is rolled back.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib import metadata
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import TupleRow
+
+from atlas_models import server_engine
+from atlas_models.migration_errors import MigrationError, PreflightError
+
+MINIMUM_SERVER_VERSION = 150000
+_MINIMUM_PYTHON = (3, 10)
+_LEDGER = "atlas_migrations"
+_OUR_NAMES = ("artifacts", "model_versions", "registered_models")
+
+# Runs inside the server's Python, which may be too old for this package: nothing newer than Python 3.6 in here.
+_PROBE = """
+create function pg_temp.atlas_probe() returns text language plpython3u as $python$
+import json, sys
+found = {"python": list(sys.version_info[:2]), "path": sys.path, "engine": None, "problem": None}
+try:
+    import jsonschema_rs
+    try:
+        from importlib import metadata
+        found["engine"] = metadata.version("jsonschema-rs")
+    except Exception:
+        found["engine"] = getattr(jsonschema_rs, "__version__", "0")
+except Exception as error:
+    found["problem"] = "%s: %s" % (type(error).__name__, error)
+return json.dumps(found)
+$python$
+"""
+
+
+@dataclass(frozen=True)
+class _Finding:
+    problem: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class _Server:
+    version: int
+    is_superuser: bool
+    user: str
+    in_recovery: bool
+    read_only: bool
+    encoding: str
+    has_plpython: bool
+
+    @property
+    def major(self) -> int:
+        return self.version // 10000
+
+
+def check_schema_name(schema: str) -> None:
+    """Refuses a schema name that PostgreSQL keeps for itself or would cut short.
+
+    Args:
+        schema: The target schema.
+
+    Raises:
+        MigrationError: The name is empty, too long, or reserved.
+    """
+    reserved = schema.startswith("pg_") or schema == "information_schema"
+    if not schema or "\0" in schema or len(schema.encode()) > 63 or reserved:
+        raise MigrationError(
+            f"the schema name {schema!r} cannot be used",
+            hint="1 to 63 bytes, not starting with pg_, not information_schema; the usual one is 'atlas'",
+        )
+
+
+def check_server(conn: psycopg.Connection[TupleRow], schema: str) -> None:
+    """Checks everything that a deploy needs.
+
+    Args:
+        conn: An idle connection in autocommit mode.
+        schema: The target schema.
+
+    Raises:
+        PreflightError: Something is missing; all of it is listed. Nothing has been changed.
+    """
+    server = _ask(conn)
+    findings = _server_findings(server)
+    if not findings:
+        findings += _engine_findings(conn, server)
+    findings += _foreign_table_findings(conn, schema)
+    if findings:
+        raise PreflightError([(finding.problem, finding.remedy) for finding in findings])
+
+
+def _ask(conn: psycopg.Connection[TupleRow]) -> _Server:
+    row = conn.execute(
+        """
+        select
+            r.rolsuper,
+            r.rolname,
+            pg_is_in_recovery(),
+            current_setting('transaction_read_only')::boolean,
+            current_setting('server_encoding'),
+            exists (select from pg_available_extensions as e where e.name = 'plpython3u')
+        from pg_roles as r
+        where r.rolname = current_user
+        """
+    ).fetchone()
+    assert row is not None
+    return _Server(conn.info.server_version, *row)
+
+
+def _server_findings(server: _Server) -> list[_Finding]:
+    findings = []
+    if server.version < MINIMUM_SERVER_VERSION:
+        findings.append(
+            _Finding(f"the server is PostgreSQL {server.major}, 15 or newer is needed", "use a newer server")
+        )
+    if server.in_recovery:
+        findings.append(_Finding("the server is a standby, which cannot be written", "give the URL of the primary"))
+    elif server.read_only:
+        findings.append(
+            _Finding("transactions are read-only here", "alter database … reset default_transaction_read_only")
+        )
+    if not server.is_superuser:
+        findings.append(
+            _Finding(
+                f"the user {server.user!r} is no superuser, and PL/Python functions can be made by superusers only",
+                "connect as a superuser such as postgres; applications need no more than the atlas_ roles afterwards",
+            )
+        )
+    if server.encoding != "UTF8":
+        findings.append(
+            _Finding(
+                f"the database's encoding is {server.encoding}, UTF8 is needed",
+                "createdb --encoding=UTF8 --template=template0 …",
+            )
+        )
+    if not server.has_plpython:
+        findings.append(
+            _Finding(
+                "the server has no PL/Python",
+                f"on the server: apt-get install postgresql-plpython3-{server.major} "
+                f"(Red Hat: postgresql{server.major}-plpython3)",
+            )
+        )
+    return findings
+
+
+def _engine_findings(conn: psycopg.Connection[TupleRow], server: _Server) -> list[_Finding]:
+    try:
+        with conn.transaction(force_rollback=True):
+            conn.execute("set local search_path = pg_catalog, pg_temp; set local lock_timeout = '10s'")
+            conn.execute("create extension if not exists plpython3u")
+            conn.execute(_PROBE)
+            row = conn.execute("select pg_temp.atlas_probe()").fetchone()
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or str(error).partition("\n")[0]
+        return [_Finding(f"PL/Python does not work on this server: {reason}", "see the server's log")]
+    assert row is not None
+    return _judge_engine(json.loads(row[0]), server)
+
+
+def _judge_engine(found: dict[str, object], server: _Server) -> list[_Finding]:
+    python = found["python"]
+    assert isinstance(python, list)
+    if tuple(python) < _MINIMUM_PYTHON:
+        return [
+            _Finding(
+                f"the server's Python is {python[0]}.{python[1]}, 3.10 or newer is needed",
+                "use a server whose PL/Python was built for a newer Python",
+            )
+        ]
+    if found["engine"] is None:
+        problem = f"the server's Python cannot import {server_engine.MODULE} ({found['problem']})"
+    elif not server_engine.is_supported(str(found["engine"])):
+        problem = f"the server's Python has {server_engine.DISTRIBUTION} {found['engine']}"
+        problem += f", {server_engine.REQUIREMENT.removeprefix(server_engine.DISTRIBUTION)} is needed"
+    else:
+        return []
+    path = found["path"]
+    assert isinstance(path, list)
+    return [_Finding(problem, _engine_remedy([str(folder) for folder in path], server.major))]
+
+
+def _engine_remedy(server_path: list[str], major: int) -> str:
+    packages = [folder for folder in server_path if folder.endswith(("dist-packages", "site-packages"))]
+    local = [folder for folder in packages if folder.startswith("/usr/local/")] or packages
+    requirement = f"{server_engine.DISTRIBUTION}=={metadata.version(server_engine.DISTRIBUTION)}"
+    alternative = (
+        f"python3 -m pip install --target /opt/atlas-engine '{requirement}', then the line "
+        f"PYTHONPATH = '/opt/atlas-engine' in /etc/postgresql/{major}/main/environment and a restart of the server"
+    )
+    if not local:
+        return f"on the server: {alternative}"
+    return (
+        f"on the server: python3 -m pip install --target {local[0]} '{requirement}'"
+        f" (new connections find it at once); or, to leave that folder alone: {alternative}"
+    )
+
+
+def _foreign_table_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
+    rows = conn.execute(
+        """
+        select c.relname, array_agg(a.attname::text)
+        from pg_class as c
+        join pg_namespace as n on n.oid = c.relnamespace
+        left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        where n.nspname = %(schema)s
+            and c.relname = any (%(names)s)
+            and not exists (
+                select from pg_class as l where l.relnamespace = n.oid and l.relname = %(ledger)s
+            )
+        group by c.relname
+        order by c.relname
+        """,
+        {"schema": schema, "names": list(_OUR_NAMES), "ledger": _LEDGER},
+    ).fetchall()
+    return [_foreign_table_finding(schema, name, set(columns)) for name, columns in rows]
+
+
+def _foreign_table_finding(schema: str, table: str, columns: set[str]) -> _Finding:
+    place = sql.Identifier(schema, table).as_string(None)
+    elsewhere = "choose another schema for Atlas: ATLAS_SCHEMA=… or --schema …"
+    if table == "registered_models" and {"creation_time", "last_updated_time"} & columns:
+        return _Finding(f"{place} looks like MLflow's model registry", elsewhere)
+    if table == "model_versions" and {"run_id", "current_stage"} & columns:
+        return _Finding(f"{place} looks like MLflow's model registry", elsewhere)
+    if table == "model_versions" and "artifact_id" in columns:
+        return _Finding(f"{place} was made by the original SQLite-style DDL, not by these migrations", elsewhere)
+    if table == "artifacts" and {"id", "artifact_type"} <= columns:
+        return _Finding(
+            f"{place} is the artifacts table of an older catalogue, and taking it over is not possible yet", elsewhere
+        )
+    return _Finding(f"{place} is not ours: the schema has no record of migrations", elsewhere)

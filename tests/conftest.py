@@ -1,0 +1,203 @@
+"""One server a run, one template database made by the real runner, one clone of it a test.
+
+TEST_DATABASE_URL (a superuser of a server whose Python can import jsonschema_rs) replaces the server of our own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import testing.postgresql
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from atlas_models import migration_runner, server_engine
+from atlas_models.server_programs import SAFE_PATH, ServerPrograms, find_or_install, server_user, utf8_locale
+
+SCHEMA = "atlas"
+TEST_ROLES = {
+    "test_registrar": "atlas_registrar",
+    "test_reviewer": "atlas_reviewer",
+    "test_reader": "atlas_reader",
+    "test_stranger": None,
+}
+
+Connect = Callable[..., psycopg.Connection]
+
+
+class Server(testing.postgresql.Postgresql):
+    """testing.postgresql's server, able to run when we are root and with our engine on its Python's path."""
+
+    def __init__(self, programs: ServerPrograms, engine: Path) -> None:
+        self._engine = engine
+        # In memory of the machine's choosing, not below the checkout: the server's user must be able to reach it.
+        base = Path(tempfile.mkdtemp(prefix="atlas-test-"))
+        self._user = server_user()
+        if self._user:
+            os.chown(base, self._user.uid, self._user.gid)
+        try:
+            super().__init__(
+                base_dir=str(base),
+                initdb=programs.program("initdb"),
+                postgres=programs.program("postgres"),
+                initdb_args=f"-U postgres -A trust --encoding=UTF8 --no-sync --locale={utf8_locale()}",
+                postgres_args="-h 127.0.0.1 -F -c logging_collector=off -c max_connections=200"
+                " -c max_wal_senders=10 -c wal_level=logical -c shared_buffers=256MB",
+                boot_timeout=60.0,
+            )
+        except Exception:
+            shutil.rmtree(base, ignore_errors=True)
+            raise
+
+    def initialize_database(self) -> None:
+        if self._user:
+            for folder in self.subdirectories:
+                os.chown(Path(self.base_dir) / folder, self._user.uid, self._user.gid)
+        command = [self.initdb, "-D", self.get_data_directory(), "--lc-messages=C"]
+        command += self.settings["initdb_args"].split()
+        subprocess.run(command, check=True, capture_output=True, **self._popen_arguments())
+
+    def start(self) -> None:
+        self.prestart()
+        log = Path(self.base_dir) / f"{self.name}.log"
+        with log.open("w") as output:
+            self.child_process = subprocess.Popen(
+                self.get_server_commandline(), stdout=output, stderr=output, **self._popen_arguments()
+            )
+        self.wait_booting()
+
+    def is_server_available(self) -> bool:
+        try:
+            psycopg.connect(self.url(database="postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def terminate(self, *_args: object) -> None:
+        # Immediate: nothing on this server is worth a checkpoint.
+        testing.common.database.Database.terminate(self, signal.SIGQUIT)
+
+    def cleanup(self) -> None:
+        super().cleanup()
+        if self.child_process is None:
+            shutil.rmtree(self.base_dir, ignore_errors=True)
+
+    def _popen_arguments(self) -> dict[str, object]:
+        environment = {"PATH": SAFE_PATH, "LANG": "C.UTF-8", "PYTHONPATH": str(self._engine)}
+        arguments: dict[str, object] = {"env": environment, "cwd": "/"}
+        if self._user:
+            arguments |= {"user": self._user.uid, "group": self._user.gid, "extra_groups": [self._user.gid]}
+        return arguments
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """URL of the server's maintenance database, as a superuser."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield given
+        return
+    programs = find_or_install(print)
+    engine = Path(tempfile.mkdtemp(prefix="atlas-test-engine-"))
+    try:
+        server_engine.install(engine)
+        with Server(programs, engine) as server:
+            yield server.url(database="postgres")
+    finally:
+        shutil.rmtree(engine, ignore_errors=True)
+
+
+def _with_database(url: str, name: str) -> str:
+    return make_conninfo("", **{**conninfo_to_dict(url), "dbname": name})
+
+
+def _execute(url: str, statement: str, *names: str) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@pytest.fixture(scope="session")
+def new_database(server_url: str) -> Iterator[Callable[..., str]]:
+    """Makes databases: ``new_database(template="template0") -> URL``; all are dropped at the end of the run."""
+    made = []
+
+    def make(template: str = "template0") -> str:
+        name = f"atlas_test_{uuid.uuid4().hex[:12]}"
+        _execute(server_url, "create database {} template {}", name, template)
+        made.append(name)
+        return _with_database(server_url, name)
+
+    yield make
+    for name in made:
+        _execute(server_url, "drop database if exists {} with (force)", name)
+
+
+def drop_database(server_url: str, url: str) -> None:
+    _execute(server_url, "drop database if exists {} with (force)", str(conninfo_to_dict(url)["dbname"]))
+
+
+@pytest.fixture
+def empty_database(server_url: str, new_database: Callable[..., str]) -> Iterator[str]:
+    """URL of a new, empty database."""
+    url = new_database()
+    yield url
+    drop_database(server_url, url)
+
+
+@pytest.fixture(scope="session")
+def template_database(server_url: str, new_database: Callable[..., str]) -> str:
+    """Name of the database, made by the real runner, that the others are cloned from."""
+    url = new_database()
+    migration_runner.migrate(url, schema=SCHEMA)
+    _create_login_roles(server_url)
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+def _create_login_roles(server_url: str) -> None:
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        for role, group in TEST_ROLES.items():
+            if not conn.execute("select from pg_roles where rolname = %s", [role]).fetchone():
+                conn.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
+            if group:
+                conn.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(role)))
+
+
+@pytest.fixture
+def database_url(server_url: str, template_database: str, new_database: Callable[..., str]) -> Iterator[str]:
+    """URL of a fresh clone of the template, for a superuser; ``atlas`` is on its search_path."""
+    url = new_database(template_database)
+    name = str(conninfo_to_dict(url)["dbname"])
+    _execute(server_url, "alter database {} set search_path = {}, public", name, SCHEMA)
+    yield url
+    drop_database(server_url, url)
+
+
+@pytest.fixture
+def connect(database_url: str) -> Iterator[Connect]:
+    """``connect(user=None, autocommit=True)`` opens one more connection to the test's database."""
+    opened: list[psycopg.Connection] = []
+
+    def open_one(user: str | None = None, *, autocommit: bool = True) -> psycopg.Connection:
+        parameters = conninfo_to_dict(database_url)
+        if user is not None:
+            parameters |= {"user": user}
+        opened.append(psycopg.connect(make_conninfo("", **parameters), autocommit=autocommit))
+        return opened[-1]
+
+    yield open_one
+    for conn in opened:
+        conn.close()
+
+
+@pytest.fixture
+def conn(connect: Connect) -> psycopg.Connection:
+    """A superuser's connection to the test's database, in autocommit mode."""
+    return connect()
