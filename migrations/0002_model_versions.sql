@@ -1,0 +1,279 @@
+-- Model versions: provenance and promotion of every model, the counter of each name, and the triggers that hold them together.
+-- Why: where a version came from, how to reproduce it and whether it is in service are columns, not keys of a JSON blob.
+-- Locks: ACCESS EXCLUSIVE on artifacts for the triggers bound here, no longer than this transaction. Ways down: docs/migrations.md.
+
+set local role atlas_owner;
+
+create table registered_models (
+    name text not null,
+    last_version integer not null default 0,
+    created_at timestamptz not null default now(),
+    constraint registered_models_pkey primary key (name),
+    constraint registered_models_last_version_counts check (last_version >= 0)
+);
+
+comment on table registered_models is
+$$One row per model name: the counter of its versions, and the row that every writer of that name locks.$$;
+comment on column registered_models.name is $$The model's name, as in artifacts.name.$$;
+comment on column registered_models.last_version is $$The highest version number ever allotted to the name. Kept by the database.$$;
+comment on column registered_models.created_at is $$When the name was first registered.$$;
+
+create table model_versions (
+    artifact_id text not null,
+    model_name text,
+    is_external boolean not null default false,
+    external_source_url text,
+    external_source_version text,
+    base_model_id text,
+    code_repo_url text,
+    code_commit_sha text,
+    code_entrypoint text,
+    training_started_at timestamptz,
+    training_completed_at timestamptz,
+    trained_by text,
+    gpu_allocation_id text,
+    training_params_json jsonb,
+    eval_metrics_json jsonb,
+    eval_dataset_artifact_id text,
+    benchmark_id text,
+    promotion_state text not null default 'candidate',
+    promotion_notes text,
+    first_promoted_at timestamptz,
+    idempotency_key text,
+    idempotency_digest bytea,
+    created_at timestamptz not null default now(),
+    constraint model_versions_pkey primary key (artifact_id),
+    constraint model_versions_artifact_fkey foreign key (artifact_id) references artifacts (id) on delete cascade,
+    constraint model_versions_artifact_name_fkey
+    foreign key (artifact_id, model_name) references artifacts (id, name) on delete cascade,
+    constraint model_versions_base_model_fkey foreign key (base_model_id) references artifacts (id),
+    constraint model_versions_eval_dataset_fkey foreign key (eval_dataset_artifact_id) references artifacts (id),
+    constraint model_versions_base_is_another check (base_model_id <> artifact_id),
+    constraint model_versions_promotion_state_known check (
+        promotion_state in ('candidate', 'promoted', 'rejected', 'superseded')
+    ),
+    constraint model_versions_training_ends_after_start check (training_completed_at >= training_started_at),
+    constraint model_versions_training_params_bounded check (
+        jsonb_typeof(training_params_json) = 'object' and octet_length(training_params_json::text) <= 1048576
+    ),
+    constraint model_versions_eval_metrics_bounded check (
+        jsonb_typeof(eval_metrics_json) = 'object' and octet_length(eval_metrics_json::text) <= 1048576
+    ),
+    constraint model_versions_idempotency_complete check ((idempotency_key is null) = (idempotency_digest is null)),
+    constraint model_versions_idempotency_key_wellformed check (char_length(idempotency_key) between 1 and 256)
+);
+
+create index idx_model_versions_base on model_versions (base_model_id) where base_model_id is not null;
+create index idx_model_versions_trained_by on model_versions (trained_by) where trained_by is not null;
+create index idx_model_versions_promotion on model_versions (promotion_state, model_name);
+create index idx_model_versions_eval_dataset on model_versions (eval_dataset_artifact_id)
+where eval_dataset_artifact_id is not null;
+create unique index model_versions_one_promoted on model_versions (model_name) where promotion_state = 'promoted';
+create unique index model_versions_idempotency_key_once on model_versions (model_name, idempotency_key)
+where idempotency_key is not null;
+
+comment on table model_versions is
+$$Provenance and promotion of each model version: exactly one row for each model in artifacts.$$;
+comment on column model_versions.artifact_id is $$The artifact that this is the version row of.$$;
+comment on column model_versions.model_name is $$The model's name, always equal to artifacts.name.$$;
+comment on column model_versions.is_external is $$Whether the model was taken over from elsewhere. Derived from metadata.$$;
+comment on column model_versions.external_source_url is $$Where an external model was taken from. Derived from metadata.$$;
+comment on column model_versions.external_source_version is $$Version at the source: Hugging Face revision, Git commit, Zenodo version … Derived from metadata.$$;
+comment on column model_versions.base_model_id is $$The model this one was fine-tuned or converted from. Derived from metadata, write-once.$$;
+comment on column model_versions.code_repo_url is $$Repository of the training code: http(s), ssh, git or scp-like URL without a password.$$;
+comment on column model_versions.code_commit_sha is $$Commit of the training code: 40 or 64 lower-case hexadecimal digits.$$;
+comment on column model_versions.code_entrypoint is $$What was run in the repository, for instance 'train.py'.$$;
+comment on column model_versions.training_started_at is $$When the training began.$$;
+comment on column model_versions.training_completed_at is $$When the training ended; not before it began.$$;
+comment on column model_versions.trained_by is $$Agent id of who trained the model.$$;
+comment on column model_versions.gpu_allocation_id is $$Reference into the system that hands out GPUs; not checked here.$$;
+comment on column model_versions.training_params_json is $$Training parameters, an object: as declared in metadata.training_config, later as recorded.$$;
+comment on column model_versions.eval_metrics_json is $$Metric name → value, an object: as declared in metadata.evaluation_metrics, later as measured last.$$;
+comment on column model_versions.eval_dataset_artifact_id is $$The dataset artifact that the metrics were measured on.$$;
+comment on column model_versions.benchmark_id is $$The benchmark that the metrics belong to. Derived from metadata.$$;
+comment on column model_versions.promotion_state is $$candidate, promoted, rejected or superseded; every version starts as candidate.$$;
+comment on column model_versions.promotion_notes is $$What was said at the last change of promotion_state, or what stands open.$$;
+comment on column model_versions.first_promoted_at is $$When the version was first promoted; NULL when never. Kept by the database.$$;
+comment on column model_versions.idempotency_key is $$The caller's key of the registration, unique within the name.$$;
+comment on column model_versions.idempotency_digest is $$SHA-256 of what was registered under idempotency_key.$$;
+comment on column model_versions.created_at is $$When the version was registered.$$;
+
+-- The arguments of one registration, in the order of register_model()'s parameters.
+create type model_registration as (
+    name text,
+    metadata jsonb,
+    title text,
+    parent_version_id text,
+    version_tag text,
+    changelog text,
+    lifecycle_state text,
+    origin_type text,
+    origin_url text,
+    created_by text,
+    is_external boolean,
+    external_source_url text,
+    external_source_version text,
+    base_model_id text,
+    code_repo_url text,
+    code_commit_sha text,
+    code_entrypoint text,
+    training_started_at timestamptz,
+    training_completed_at timestamptz,
+    trained_by text,
+    gpu_allocation_id text,
+    training_params_json jsonb,
+    eval_metrics_json jsonb,
+    eval_dataset_artifact_id text,
+    benchmark_id text,
+    promotion_notes text,
+    artifact_id text,
+    idempotency_key text
+);
+
+comment on type model_registration is
+$$What register_model() takes and what an element of register_models()'s array may hold.$$;
+
+-- Stubs, as in 0001.
+create function is_repository_url(url text)
+returns boolean
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'is_repository_url() is not deployed'; end $stub$;
+
+create function is_commit_sha(sha text)
+returns boolean
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'is_commit_sha() is not deployed'; end $stub$;
+
+alter table model_versions
+add constraint model_versions_code_repo_url_wellformed check (is_repository_url(code_repo_url)) not valid,
+add constraint model_versions_code_commit_sha_whole check (is_commit_sha(code_commit_sha)) not valid;
+
+do $do$
+declare
+    v_function text;
+begin
+    foreach v_function in array array[
+        'place_version', 'settle_versions', 'check_parents', 'require_version', 'verify_latest',
+        'verify_succession', 'sync_declared_facts', 'derive_declared_facts', 'check_bases', 'explain_version',
+        'guard_version_update', 'supersede_promoted', 'guard_counter'
+    ] loop
+        execute format(
+            'create function %I() returns trigger
+             language plpgsql volatile called on null input parallel unsafe security invoker
+             set search_path from current
+             as $stub$ begin raise exception ''%s() is not deployed''; end $stub$',
+            v_function, v_function
+        );
+    end loop;
+end
+$do$;
+
+-- Triggers that write or look elsewhere fire on the origin only: a subscriber's first copy brings finished rows.
+create trigger artifacts_30_place_version
+before insert on artifacts
+for each row
+when (new.artifact_type = 'model')
+execute function place_version();
+
+create trigger artifacts_50_settle_versions
+after insert on artifacts
+referencing new table as new_rows
+for each statement
+execute function settle_versions();
+
+create trigger artifacts_60_check_parents
+after insert on artifacts
+referencing new table as new_rows
+for each statement
+execute function check_parents();
+
+create constraint trigger artifacts_70_require_version
+after insert on artifacts
+deferrable initially deferred
+for each row
+when (new.artifact_type = 'model')
+execute function require_version();
+
+create constraint trigger artifacts_72_verify_latest
+after update of is_latest on artifacts
+deferrable initially deferred
+for each row
+when (new.artifact_type = 'model' and old.is_latest is distinct from new.is_latest)
+execute function verify_latest();
+
+create trigger artifacts_74_verify_succession
+after update of superseded_by on artifacts
+for each row
+when (new.artifact_type = 'model' and old.superseded_by is distinct from new.superseded_by)
+execute function verify_succession();
+
+create trigger artifacts_80_sync_declared_facts
+after update of metadata on artifacts
+for each row
+when (new.artifact_type = 'model' and old.metadata is distinct from new.metadata)
+execute function sync_declared_facts();
+
+create trigger model_versions_05_explain_version
+before insert or update on model_versions
+for each row
+execute function explain_version();
+
+create trigger model_versions_10_derive_declared_facts
+before insert on model_versions
+for each row
+execute function derive_declared_facts();
+
+create trigger model_versions_20_guard_update
+before update on model_versions
+for each row
+execute function guard_version_update();
+
+create trigger model_versions_20_refuse_delete
+before delete on model_versions
+for each row
+execute function refuse_removal();
+
+create trigger model_versions_20_refuse_truncate
+before truncate on model_versions
+for each statement
+execute function refuse_removal();
+
+create trigger model_versions_30_guard_declared_facts
+before update on model_versions
+for each row
+when (
+    (old.is_external, old.external_source_url, old.external_source_version, old.base_model_id, old.benchmark_id)
+    is distinct from
+    (new.is_external, new.external_source_url, new.external_source_version, new.base_model_id, new.benchmark_id)
+)
+execute function derive_declared_facts();
+
+create trigger model_versions_40_supersede_promoted
+before update on model_versions
+for each row
+when (new.promotion_state = 'promoted' and old.promotion_state <> 'promoted')
+execute function supersede_promoted();
+
+create trigger model_versions_60_check_bases
+after insert on model_versions
+referencing new table as new_rows
+for each statement
+execute function check_bases();
+
+create trigger registered_models_20_guard_counter
+before insert or update or delete on registered_models
+for each row
+execute function guard_counter();
+
+create trigger registered_models_20_refuse_truncate
+before truncate on registered_models
+for each statement
+execute function refuse_removal();
+
+alter table model_versions enable always trigger model_versions_05_explain_version;
+alter table model_versions enable always trigger model_versions_20_guard_update;
+alter table model_versions enable always trigger model_versions_20_refuse_delete;
+alter table model_versions enable always trigger model_versions_20_refuse_truncate;
+alter table registered_models enable always trigger registered_models_20_refuse_truncate;

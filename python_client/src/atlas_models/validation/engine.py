@@ -1,0 +1,52 @@
+"""The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
+
+import json
+from collections import OrderedDict
+from typing import Any
+
+import jsonschema_rs
+
+MAX_CACHED_SCHEMAS = 64
+
+
+def compile_schema(schema: Any) -> Any:
+    """Compile a parsed JSON Schema into a validator.
+
+    References are never fetched, and patterns run on the linear engine, so that no schema can make the server
+    read a file, open a connection or backtrack for ever. Formats are asserted for drafts 4, 6 and 7 (the
+    engine's default, as in pg_jsonschema). Raises jsonschema_rs.ValidationError for a schema that is none.
+    """
+    return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
+
+
+def parse_json(text: str) -> Any:
+    """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes (some 900 levels)."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("the document is nested too deeply") from None
+
+
+class SchemaCache:
+    """Validators of the schemas that callers gave last, by the schema's text; the least recently used one goes first."""
+
+    def __init__(self) -> None:
+        self._validators: OrderedDict[str, Any] = OrderedDict()
+
+    def validator(self, schema_text: str) -> Any:
+        """Return the validator of a schema given as JSON text, compiled at most once while it is cached."""
+        validator = self._validators.get(schema_text)
+        if validator is None:
+            validator = compile_schema(parse_json(schema_text))
+            if len(self._validators) >= MAX_CACHED_SCHEMAS:
+                self._validators.popitem(last=False)
+            self._validators[schema_text] = validator
+        else:
+            self._validators.move_to_end(schema_text)
+        return validator
+
+
+def json_pointer(path: Any) -> str:
+    """Write a path as an RFC 6901 JSON pointer on one line: control characters are escaped as in JSON."""
+    steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
+    return "".join("/" + json.dumps(step, ensure_ascii=False)[1:-1] for step in steps)

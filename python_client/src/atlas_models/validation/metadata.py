@@ -1,0 +1,219 @@
+"""What is wrong with a model's metadata: limits on the document first, then the schema, one line a problem."""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from atlas_models.validation.engine import json_pointer
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 100
+MAX_PROBLEMS = 100
+MAX_LINE = 400
+
+# Only a number with as many digits can be out of the range of a 64-bit integer or of a double.
+_LONG_NUMBER = re.compile(r"[0-9]{19}|[0-9][eE]")
+_ARTICLES = {"integer": "an integer", "array": "a list", "object": "an object", "null": "null"}
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a document: where (JSON pointer), by which keyword, and what; never with the value itself."""
+
+    path: str
+    keyword: str
+    message: str
+
+
+class LimitExceeded(ValueError):
+    """The document breaks a limit that holds whatever the schema says."""
+
+    def __init__(self, keyword: str, message: str) -> None:
+        super().__init__(message)
+        self.problem = Problem("", keyword, message)
+
+
+def parse_document(text: str) -> Any:
+    """Parse JSON text into Python values within the limits.
+
+    Integers must fit 64 bits or be exactly what a double writes; other numbers must be finite doubles; at most 1 MiB
+    of UTF-8 text; at most 100 levels. Raises LimitExceeded, or ValueError when the text is no JSON.
+    """
+    if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode()) > MAX_BYTES):
+        raise LimitExceeded("size", f"is larger than {MAX_BYTES} bytes of text")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise LimitExceeded("depth", f"is nested deeper than {MAX_DEPTH} levels")
+    return (_CAREFUL if _LONG_NUMBER.search(text) else _QUICK).decode(text)
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+        if token.group() in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token.group() in "]}":
+            depth -= 1
+    return deepest
+
+
+def _bounded_integer(digits: str) -> int | float:
+    # 3.14e23 is stored by jsonb as an integer of 24 digits: still a double, so still welcome.
+    if len(digits) <= 20 and -(2**63) <= int(digits) < 2**63:
+        return int(digits)
+    value = float(digits)
+    if value - value == 0 and Decimal(repr(value)) == Decimal(digits):
+        return value
+    raise LimitExceeded("number", "holds a number that is neither a 64-bit integer nor a finite double")
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if value - value != 0:
+        return float(_not_finite(digits))
+    return value
+
+
+def _not_finite(_: str) -> float:
+    raise LimitExceeded("number", "holds a number that is not finite")
+
+
+_QUICK = json.JSONDecoder(parse_constant=_not_finite)
+_CAREFUL = json.JSONDecoder(parse_int=_bounded_integer, parse_float=_finite_float, parse_constant=_not_finite)
+
+
+def is_valid(validator: Any, text: str | None) -> bool:
+    """Whether a document given as JSON text is within the limits and valid; never raises for a document."""
+    if text is None:
+        return False
+    try:
+        return bool(validator.is_valid(parse_document(text)))
+    except (ValueError, RecursionError):
+        return False
+
+
+def find_problems(validator: Any, schema: Any, text: str | None) -> list[Problem]:
+    """List what is wrong with a document given as JSON text, sorted by place; an empty list for a valid one.
+
+    schema is the parsed schema that validator was compiled from; it names the fields that a misspelt one is compared
+    with. At most 100 problems are listed.
+    """
+    if text is None:
+        return [Problem("", "type", "must be an object, not null")]
+    try:
+        document = parse_document(text)
+    except LimitExceeded as error:
+        return [error.problem]
+    except ValueError:
+        return [Problem("", "json", "is not valid JSON")]
+    errors = list(validator.iter_errors(document))
+    selected = _selected_variant(errors)
+    if selected is not None:
+        errors = selected
+    return sorted({problem for error in errors for problem in _explain(error, schema, document)})[:MAX_PROBLEMS]
+
+
+def as_lines(problems: Iterable[Problem]) -> str:
+    """Write problems as the DETAIL of an error: one line each, `JSON pointer: what is wrong`."""
+    return "\n".join(f"{path}: {message}"[:MAX_LINE] for path, _, message in problems)
+
+
+def _selected_variant(errors: list[Any]) -> list[Any] | None:
+    # Without a usable discriminator no variant is meant, and what the others say would only mislead.
+    discriminator = [error for error in errors if not _is_one_of(error)]
+    if discriminator:
+        return discriminator
+    for error in errors:
+        for branch in error.kind.context:
+            if not any(list(inner.instance_path) == ["is_external"] for inner in branch):
+                return list(branch)
+    return None
+
+
+def _is_one_of(error: Any) -> bool:
+    return error.kind.name == "oneOf" and not error.instance_path
+
+
+def _explain(error: Any, schema: Any, document: Any) -> Iterator[Problem]:
+    kind, path, keyword = error.kind, list(error.instance_path), error.kind.name
+    if keyword == "required":
+        yield Problem(json_pointer([*path, kind.property]), keyword, "is required")
+    elif keyword == "additionalProperties":
+        for name in kind.unexpected:
+            yield Problem(json_pointer([*path, name]), keyword, _unexpected(name, schema, document))
+    elif keyword == "anyOf":
+        yield from _explain_alternatives(error, schema, document)
+    else:
+        yield Problem(json_pointer(path), keyword, _message(error))
+
+
+def _explain_alternatives(error: Any, schema: Any, document: Any) -> Iterator[Problem]:
+    place = list(error.instance_path)
+    of_this_type = [
+        branch
+        for branch in error.kind.context
+        if not any(inner.kind.name == "type" and list(inner.instance_path) == place for inner in branch)
+    ]
+    if len(of_this_type) == 1:
+        for inner in of_this_type[0]:
+            yield from _explain(inner, schema, document)
+        return
+    types = [name for branch in error.kind.context for inner in branch for name in getattr(inner.kind, "types", [])]
+    yield Problem(json_pointer(place), "type", f"must be {_one_of(types)}, not {_type_of(error.instance)}")
+
+
+def _unexpected(name: str, schema: Any, document: Any) -> str:
+    variants = {variant["properties"]["is_external"]["const"]: variant["properties"] for variant in schema["oneOf"]}
+    is_external = document["is_external"] is True
+    if name in variants[not is_external]:
+        other = "internal" if is_external else "external"
+        return f"belongs to {other} models only, and is_external is {str(is_external).lower()}"
+    near = difflib.get_close_matches(name, variants[is_external], n=1, cutoff=0.75)
+    meant = f"did you mean {near[0]}?" if near else "facts of your own go into extra"
+    return f"is not a field of the schema; {meant}"
+
+
+def _message(error: Any) -> str:
+    kind, keyword = error.kind, error.kind.name
+    if keyword == "type":
+        return f"must be {_one_of(kind.types)}, not {_type_of(error.instance)}"
+    if keyword == "pattern" and kind.pattern == r"\S":
+        return "must not be blank"
+    if keyword == "propertyNames":
+        return f"has a name that {_message(kind.error)}"
+    if keyword in _LIMITS:
+        return _LIMITS[keyword].format(limit=kind.limit)
+    if keyword == "format":
+        return f"must be a valid {kind.format}"
+    if keyword == "const":
+        return f"must be {json.dumps(kind.expected_value)}"
+    return f"does not satisfy the schema's {keyword}"
+
+
+_LIMITS = {
+    "minimum": "must be at least {limit}",
+    "maximum": "must be at most {limit}",
+    "exclusiveMinimum": "must be more than {limit}",
+    "exclusiveMaximum": "must be less than {limit}",
+    "minLength": "must have at least {limit} characters",
+    "maxLength": "must have at most {limit} characters",
+    "minItems": "must list at least {limit}",
+    "maxItems": "must list at most {limit}",
+    "minProperties": "must name at least {limit}",
+    "maxProperties": "must name at most {limit}",
+}
+
+
+def _one_of(types: Iterable[str]) -> str:
+    return " or ".join(dict.fromkeys(_ARTICLES.get(name, f"a {name}") for name in types))
+
+
+def _type_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = {str: "a string", dict: "an object", list: "a list"}
+    return names.get(type(value), "a number")

@@ -1,0 +1,13 @@
+-- What may be a model's name. No SET clause, so that it is inlined into CHECKs and statements; it names nothing but pg_catalog.
+create or replace function is_model_name(name text)
+returns boolean
+language sql immutable called on null input parallel safe security invoker
+as $function$
+    select
+        pg_catalog.char_length(name) between 1 and 256
+        and name !~ '^\s|\s$|[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]'
+$function$;
+
+comment on function is_model_name(text) is
+$$Whether a text may be a model's name: 1 to 256 characters, no white space around it, no control character, no line separator
+and nothing that reorders text. NULL for NULL.$$;

@@ -1,0 +1,13 @@
+-- What may be the URL of a code repository. Inlined, like is_model_name().
+create or replace function is_repository_url(url text)
+returns boolean
+language sql immutable called on null input parallel safe security invoker
+as $function$
+    select
+        pg_catalog.char_length(url) <= 2048
+        and url ~ '^((https?|ssh|git)://([^\s/@:]+@)?[^\s/@:]+(:[0-9]+)?/\S+|[^\s/@:]+@[^\s/@:]+:\S+)$'
+$function$;
+
+comment on function is_repository_url(text) is
+$$Whether a text may be a repository's URL: http(s), ssh, git, or scp-like (user@host:path); at most 2,048 characters, no
+white space, and no password in it. NULL for NULL.$$;

@@ -1,0 +1,86 @@
+-- Declared facts have one source, the metadata: fills the columns derived from it and refuses any other value in them.
+create or replace function derive_declared_facts()
+returns trigger
+language plpgsql volatile called on null input parallel unsafe security definer
+set search_path from current
+as $function$
+declare
+    v_artifact record;
+    v_differs text;
+    v_base_type text;
+begin
+    select a.artifact_type, a.name, f.*
+    into v_artifact
+    from artifacts as a
+    cross join lateral _declared_facts(a.metadata) as f
+    where a.id = new.artifact_id;
+    if not found then
+        return new;  -- the foreign key says so
+    end if;
+    if v_artifact.artifact_type <> 'model' then
+        raise exception 'artifact % is no model', new.artifact_id using
+            errcode = 'MR004',
+            detail = format('/artifact_id: %s is a %s', new.artifact_id, v_artifact.artifact_type),
+            hint = 'Only models have versions; register_model() registers one.',
+            schema = tg_table_schema, table = tg_table_name, column = 'artifact_id';
+    end if;
+
+    if tg_op = 'INSERT' then
+        if new.promotion_state <> 'candidate' or new.first_promoted_at is not null then
+            raise exception 'a new version cannot start as %', new.promotion_state using
+                errcode = 'MR001',
+                detail = '/promotion_state: every version starts as candidate, never promoted before',
+                hint = 'Register it, then use promote_model() or reject_model().',
+                schema = tg_table_schema, table = tg_table_name, column = 'promotion_state';
+        end if;
+        new.model_name := coalesce(new.model_name, v_artifact.name);
+        new.is_external := new.is_external or v_artifact.is_external;
+        new.external_source_url := coalesce(new.external_source_url, v_artifact.external_source_url);
+        new.external_source_version := coalesce(new.external_source_version, v_artifact.external_source_version);
+        new.base_model_id := coalesce(new.base_model_id, v_artifact.base_model_id);
+        new.benchmark_id := coalesce(new.benchmark_id, v_artifact.benchmark_id);
+        new.training_params_json := coalesce(new.training_params_json, v_artifact.training_params);
+        new.eval_metrics_json := coalesce(new.eval_metrics_json, v_artifact.eval_metrics);
+    end if;
+
+    v_differs := case
+        when new.is_external <> v_artifact.is_external then 'is_external'
+        when new.external_source_url is distinct from v_artifact.external_source_url then 'external_source_url'
+        when new.external_source_version is distinct from v_artifact.external_source_version then 'external_source_version'
+        when new.base_model_id is distinct from v_artifact.base_model_id then 'base_model_id'
+        when new.benchmark_id is distinct from v_artifact.benchmark_id then 'benchmark_id'
+    end;
+    if v_differs is not null then
+        raise exception '% differs from the metadata', v_differs using
+            errcode = 'MR005',
+            detail = format('/%s: the metadata of %s declares another value, or none', v_differs, new.artifact_id),
+            hint = 'Declare it in the metadata and leave it out here: the column is derived.',
+            schema = tg_table_schema, table = tg_table_name, column = v_differs;
+    end if;
+
+    if new.base_model_id = new.artifact_id then
+        raise exception 'a model cannot be its own base' using
+            errcode = 'MR007',
+            detail = format('/metadata/base_model_id: %s is this version itself', new.artifact_id),
+            hint = 'Leave it out for a model that was made from no other.',
+            schema = tg_table_schema, table = tg_table_name, column = 'base_model_id';
+    elsif new.base_model_id is not null then
+        select a.artifact_type into v_base_type from artifacts as a where a.id = new.base_model_id;
+        if v_base_type is distinct from 'model' then
+            raise exception 'base model % is not registered', new.base_model_id using
+                errcode = 'foreign_key_violation',
+                detail = '/metadata/base_model_id: '
+                || case when v_base_type is null then 'no such artifact' else 'that artifact is a ' || v_base_type end,
+                hint = 'Register the base first, as an external model, and give its artifact id.',
+                schema = tg_table_schema, table = tg_table_name, column = 'base_model_id',
+                constraint = 'model_versions_base_model_fkey';
+        end if;
+    end if;
+    return new;
+end
+$function$;
+
+comment on function derive_declared_facts() is
+$$Trigger function of model_versions_10_derive_declared_facts and model_versions_30_guard_declared_facts. MR005 when a derived
+column differs from the metadata, MR001 for an initial state other than candidate, MR004 for an artifact that is no model, 23503
+for a base that is not registered.$$;

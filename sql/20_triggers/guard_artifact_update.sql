@@ -1,0 +1,58 @@
+-- Keeps what a model's row says of its identity: written once, whoever updates. Looks at the row alone.
+create or replace function guard_artifact_update()
+returns trigger
+language plpgsql volatile called on null input parallel unsafe security invoker
+set search_path from current
+as $function$
+declare
+    v_column text;
+    v_is_legacy constant boolean := old.metadata_schema_version is not distinct from 0;
+begin
+    if old.artifact_type <> new.artifact_type then
+        raise exception 'artifact % cannot change its type from % to %', old.id, old.artifact_type, new.artifact_type using
+            errcode = 'MR005',
+            detail = '/artifact_type: an artifact never becomes a model, and a model never ceases to be one',
+            hint = 'Register a new artifact: register_model() for a model, register_artifact() for anything else.',
+            schema = tg_table_schema, table = tg_table_name, column = 'artifact_type';
+    end if;
+
+    -- A legacy row gets its name, number and lineage when it is taken over, and keeps them from then on.
+    v_column := case
+        when new.id <> old.id then 'id'
+        when v_is_legacy then null
+        when new.name is distinct from old.name then 'name'
+        when new.version_number is distinct from old.version_number then 'version_number'
+        when new.parent_version_id is distinct from old.parent_version_id then 'parent_version_id'
+        when new.created_at is distinct from old.created_at then 'created_at'
+        when new.metadata ->> 'base_model_id' is distinct from old.metadata ->> 'base_model_id' then 'metadata'
+    end;
+    if v_column is not null then
+        raise exception 'column % of model % is written once', v_column, old.id using
+            errcode = 'MR005',
+            detail = case v_column
+                when 'metadata' then '/metadata/base_model_id: the base of a registered version never changes'
+                else '/' || v_column || ': a registered version keeps it'
+            end,
+            hint = 'Register a new version instead.',
+            schema = tg_table_schema, table = tg_table_name, column = v_column;
+    end if;
+
+    if new.metadata_schema_version < old.metadata_schema_version then
+        raise exception 'the metadata of model % cannot go back from schema version % to %',
+            old.id, old.metadata_schema_version, new.metadata_schema_version using
+            errcode = 'MR005',
+            detail = '/metadata_schema_version: a row is only ever raised to a later version',
+            hint = 'Leave metadata_schema_version as it is.',
+            schema = tg_table_schema, table = tg_table_name, column = 'metadata_schema_version';
+    end if;
+
+    if new.updated_at is not distinct from old.updated_at then
+        new.updated_at := now();
+    end if;
+    return new;
+end
+$function$;
+
+comment on function guard_artifact_update() is
+$$Trigger function of artifacts_20_guard_update: a model's id, type, name, number, parent, base and time of creation never
+change, and its schema version never goes back. SQLSTATE MR005 with the column. Sets updated_at.$$;

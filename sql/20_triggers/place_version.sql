@@ -1,0 +1,68 @@
+-- Gives a new model version its place: schema version, number, and the latest flag of its name.
+create or replace function place_version()
+returns trigger
+language plpgsql volatile called on null input parallel unsafe security definer
+set search_path from current
+as $function$
+begin
+    if new.metadata_schema_version is null then
+        new.metadata_schema_version := current_metadata_schema_version();
+    elsif new.metadata_schema_version = 0 then
+        raise exception 'a model cannot be inserted as legacy' using
+            errcode = 'MR005',
+            detail = '/metadata_schema_version: 0 marks rows that stood in the table before it was adopted',
+            hint = 'Leave metadata_schema_version out; the current version is filled in.',
+            schema = tg_table_schema, table = tg_table_name, column = 'metadata_schema_version';
+    end if;
+    if new.name is null then
+        raise exception 'a model needs a name' using
+            errcode = 'not_null_violation',
+            detail = '/name: is required',
+            hint = 'Give the name that all versions of the model share.',
+            schema = tg_table_schema, table = tg_table_name, column = 'name';
+    end if;
+    if not is_model_name(new.name) then
+        raise exception 'the name of a model is not well formed' using
+            errcode = 'check_violation',
+            detail = '/name: must be 1 to 256 characters, without control characters and without white space around',
+            hint = 'Shorten or clean the name.',
+            schema = tg_table_schema, table = tg_table_name, column = 'name', constraint = 'artifacts_name_wellformed';
+    end if;
+    if new.parent_version_id = new.id then
+        raise exception 'a model cannot be its own parent' using
+            errcode = 'MR007',
+            detail = format('/parent_version_id: %s is this version itself', new.id),
+            hint = 'Leave it out for a model that was made from no other.',
+            schema = tg_table_schema, table = tg_table_name, column = 'parent_version_id';
+    end if;
+    if new.superseded_by is not null then
+        raise exception 'superseded_by of a model is kept by the database' using
+            errcode = 'MR005',
+            detail = '/superseded_by: a new version is superseded by none',
+            hint = 'Leave it out; promote_model() sets it.',
+            schema = tg_table_schema, table = tg_table_name, column = 'superseded_by';
+    end if;
+
+    -- register_models() numbers its rows beforehand; only the last of a name comes as the latest.
+    if new.version_number is null then
+        new.version_number := _lock_model_name(new.name) + 1;
+        -- Rows that the same statement inserted before are not counted yet.
+        select greatest(new.version_number, max(a.version_number) + 1)
+        into new.version_number
+        from artifacts as a
+        where a.name = new.name;
+    elsif new.is_latest is not false then
+        perform _lock_model_name(new.name);
+    end if;
+    if new.is_latest is not false then
+        new.is_latest := true;
+        update artifacts as a set is_latest = false where a.name = new.name and a.is_latest;
+    end if;
+    return new;
+end
+$function$;
+
+comment on function place_version() is
+$$Trigger function of artifacts_30_place_version: fills metadata_schema_version, allots version_number when it is NULL,
+and takes the latest flag from the version before. MR005 for what only the database may set;
+23502 without a name, 23514 for one that is not well formed.$$;

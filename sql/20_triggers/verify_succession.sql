@@ -1,0 +1,37 @@
+-- superseded_by stays within one name and never runs in a circle.
+create or replace function verify_succession()
+returns trigger
+language plpgsql volatile called on null input parallel unsafe security definer
+set search_path from current
+as $function$
+declare
+    v_next text := new.superseded_by;
+    v_problem text;
+begin
+    if v_next is null then
+        return null;
+    end if;
+    -- Two sessions that each close half of a circle meet here.
+    perform _lock_model_name(new.name);
+    if not exists (select from artifacts as a where a.id = v_next and a.name = new.name) then
+        v_problem := format('%s is no version of %s', v_next, new.name);
+    end if;
+    while v_next is not null and v_problem is null loop
+        if v_next = new.id then
+            v_problem := format('%s would be superseded by itself', new.id);
+        end if;
+        select a.superseded_by into v_next from artifacts as a where a.id = v_next;
+    end loop;
+    if v_problem is not null then
+        raise exception 'superseded_by of a model is kept by the database' using
+            errcode = 'MR005',
+            detail = '/superseded_by: ' || v_problem,
+            hint = 'Leave it alone; promote_model() sets it.',
+            schema = tg_table_schema, table = tg_table_name, column = 'superseded_by';
+    end if;
+    return null;
+end
+$function$;
+
+comment on function verify_succession() is
+$$Trigger function of artifacts_74_verify_succession: MR005 when superseded_by leaves the name or closes a circle.$$;
