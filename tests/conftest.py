@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from atlas_models import migration_runner, server_engine
-from atlas_models.server_programs import SAFE_PATH, ServerPrograms, find_or_install, server_user, utf8_locale
+from atlas_models.server_programs import ServerPrograms, find_or_install, process_arguments, server_user, utf8_locale
 
 SCHEMA = "atlas"
 TEST_ROLES = {
@@ -64,14 +64,17 @@ class Server(testing.postgresql.Postgresql):
                 os.chown(Path(self.base_dir) / folder, self._user.uid, self._user.gid)
         command = [self.initdb, "-D", self.get_data_directory(), "--lc-messages=C"]
         command += self.settings["initdb_args"].split()
-        subprocess.run(command, check=True, capture_output=True, **self._popen_arguments())
+        subprocess.run(command, check=True, capture_output=True, **process_arguments(self._engine, self._user))
 
     def start(self) -> None:
         self.prestart()
         log = Path(self.base_dir) / f"{self.name}.log"
         with log.open("w") as output:
             self.child_process = subprocess.Popen(
-                self.get_server_commandline(), stdout=output, stderr=output, **self._popen_arguments()
+                self.get_server_commandline(),
+                stdout=output,
+                stderr=output,
+                **process_arguments(self._engine, self._user),
             )
         self.wait_booting()
 
@@ -90,13 +93,6 @@ class Server(testing.postgresql.Postgresql):
         super().cleanup()
         if self.child_process is None:
             shutil.rmtree(self.base_dir, ignore_errors=True)
-
-    def _popen_arguments(self) -> dict[str, object]:
-        environment = {"PATH": SAFE_PATH, "LANG": "C.UTF-8", "PYTHONPATH": str(self._engine)}
-        arguments: dict[str, object] = {"env": environment, "cwd": "/"}
-        if self._user:
-            arguments |= {"user": self._user.uid, "group": self._user.gid, "extra_groups": [self._user.gid]}
-        return arguments
 
 
 @pytest.fixture(scope="session")
@@ -164,7 +160,7 @@ def template_database(server_url: str, new_database: Callable[..., str]) -> str:
 def _create_login_roles(server_url: str) -> None:
     with psycopg.connect(server_url, autocommit=True) as conn:
         for role, group in TEST_ROLES.items():
-            if not conn.execute("select from pg_roles where rolname = %s", [role]).fetchone():
+            if not conn.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
                 conn.execute(sql.SQL("create role {} login").format(sql.Identifier(role)))
             if group:
                 conn.execute(sql.SQL("grant {} to {}").format(sql.Identifier(group), sql.Identifier(role)))

@@ -15,7 +15,7 @@ from atlas_models.migration_errors import MigrationError
 from atlas_models.sql_lexer import SqlFile, UnfinishedSqlError, read_sql, transaction_control
 
 _MIGRATION_NAME = re.compile(r"(?P<number>[0-9]{4})_[a-z0-9]+(?:_[a-z0-9]+)*\.sql", re.ASCII)
-_CODE_NAME = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)*\.sql", re.ASCII)
+_CODE_NAME = re.compile(r"_?[a-z0-9]+(?:_[a-z0-9]+)*\.sql", re.ASCII)
 _DIRECTIVE = re.compile(r"atlas:\s*(?P<name>.*)")
 _INDEX_WORDS = (("create", "index", "concurrently"), ("create", "unique", "index", "concurrently"))
 

@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from atlas_models.migration_errors import LocalClusterError
 
@@ -18,8 +19,8 @@ _SERVER_USER = "postgres"
 _CREATECLUSTER = Path("/etc/postgresql-common/createcluster.conf")
 
 # The server's Python takes its standard library from beside the first `python3` on PATH: a pyenv or virtual
-# environment there would give it the wrong one. /usr/bin comes first for that reason.
-SAFE_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+# environment there would give it the wrong one.
+_SERVER_PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 
 @dataclass(frozen=True)
@@ -71,17 +72,37 @@ def server_user() -> ServerUser | None:
     return ServerUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
+def process_arguments(engine: Path | None, user: ServerUser | None) -> dict[str, Any]:
+    """Gives subprocess what a server program needs: a clean environment and, when we are root, its user.
+
+    Args:
+        engine: The folder to put on the server's PYTHONPATH, if any.
+        user: The user to run as; None for ourselves.
+
+    Returns:
+        Keyword arguments for subprocess.run and Popen.
+    """
+    environment = {"PATH": _SERVER_PATH, "LANG": "C.UTF-8", "LC_MESSAGES": "C"}
+    if engine is not None:
+        environment["PYTHONPATH"] = str(engine)
+    arguments: dict[str, Any] = {"env": environment, "cwd": "/", "stdin": subprocess.DEVNULL}
+    if user is not None:
+        arguments |= {"user": user.uid, "group": user.gid, "extra_groups": [user.gid]}
+    return arguments
+
+
 def utf8_locale() -> str:
     """Names a locale for initdb that sorts by code point everywhere: ``C.UTF-8`` where the system knows it."""
     known = _output("locale", "-a").lower().split() if shutil.which("locale") else []
     return "C.UTF-8" if {"c.utf8", "c.utf-8"} & set(known) else "C"
 
 
-def find_or_install(progress: Callable[[str], None]) -> ServerPrograms:
+def find_or_install(progress: Callable[[str], None], *, major: int | None = None) -> ServerPrograms:
     """Finds the newest usable PostgreSQL with PL/Python; installs it on Debian and Ubuntu when we are root.
 
     Args:
         progress: Called with a line for a person before something is installed.
+        major: Accept this major version only, because the data was made by it.
 
     Returns:
         The programs.
@@ -89,20 +110,22 @@ def find_or_install(progress: Callable[[str], None]) -> ServerPrograms:
     Raises:
         LocalClusterError: Something is missing; the text says what, and the command that installs it.
     """
-    if usable := _usable():
+    installed = [programs for programs in _installed() if _is_wanted(programs, major)]
+    if usable := _usable(installed):
         return usable
-    installed = [programs for programs in _installed() if programs.major >= MINIMUM_MAJOR]
-    missing = "PL/Python" if installed else f"PostgreSQL {MINIMUM_MAJOR} or newer with PL/Python"
+    version = f"PostgreSQL {major}" if major else f"PostgreSQL {MINIMUM_MAJOR} or newer"
+    missing = f"PL/Python for {version}" if installed else f"{version} with PL/Python"
     if shutil.which("apt-get") is None:
         raise LocalClusterError(f"{missing} is not installed", hint=_other_systems_hint(installed))
-    packages = ["postgresql-plpython3-{}"] if installed else ["postgresql", "postgresql-plpython3-{}"]
-    major = installed[0].major if installed else None
     if os.geteuid() != 0:
-        names = " ".join(packages).format(major or "NN")
-        note = "" if major else " (NN as in: apt-cache depends postgresql)"
-        raise LocalClusterError(f"{missing} is not installed", hint=f"sudo apt-get install {names}{note}")
-    _apt_install(packages, major, missing, progress)
-    if usable := _usable():
+        names = " ".join(_packages(installed[0].major if installed else major or _default_major(), installed))
+        raise LocalClusterError(f"{missing} is not installed", hint=f"sudo apt-get install {names}")
+    progress(f"installing {missing} from this system's packages (apt-get)")
+    _apt("update")
+    _keep_packages_from_starting_a_server()
+    package_major = installed[0].major if installed else major or _default_major()
+    _apt("install", "--yes", "--no-install-recommends", *_packages(package_major, installed))
+    if usable := _usable([programs for programs in _installed() if _is_wanted(programs, major)]):
         return usable
     raise LocalClusterError(
         f"{missing} is not to be found after its packages were installed",
@@ -120,15 +143,16 @@ def find_psql(programs: ServerPrograms | None = None) -> str | None:
     return None
 
 
-def _usable() -> ServerPrograms | None:
-    for programs in _installed():
-        if programs.major >= MINIMUM_MAJOR and programs.has_plpython:
-            return programs
-    return None
+def _is_wanted(programs: ServerPrograms, major: int | None) -> bool:
+    return programs.major == major if major else programs.major >= MINIMUM_MAJOR
+
+
+def _usable(installed: list[ServerPrograms]) -> ServerPrograms | None:
+    return next((programs for programs in installed if programs.has_plpython), None)
 
 
 def _installed() -> list[ServerPrograms]:
-    found = {}
+    found: dict[Path, ServerPrograms] = {}
     for folder in _candidate_folders():
         programs = _inspect(folder)
         if programs is not None:
@@ -172,12 +196,8 @@ def _other_systems_hint(installed: list[ServerPrograms]) -> str:
     return "install it, or give the URL of a server that has it: DATABASE_URL=postgresql://…"
 
 
-def _apt_install(packages: list[str], major: int | None, missing: str, progress: Callable[[str], None]) -> None:
-    progress(f"installing {missing} from this system's packages (apt-get)")
-    _apt("update")
-    major = major or _default_major()
-    _keep_packages_from_starting_a_server()
-    _apt("install", "--yes", "--no-install-recommends", *(name.format(major) for name in packages))
+def _packages(major: int, installed: list[ServerPrograms]) -> list[str]:
+    return [f"postgresql-plpython3-{major}"] if installed else [f"postgresql-{major}", f"postgresql-plpython3-{major}"]
 
 
 def _default_major() -> int:

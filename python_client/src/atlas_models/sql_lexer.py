@@ -1,9 +1,9 @@
 """Cuts a SQL file into its top-level statements, as far as the migration runner must understand it.
 
 The runner sends a file to the server in one piece. Before that it must know whether the file would end the runner's
-transaction (a top-level COMMIT) or is meant for psql (a backslash command). A search for words would trip over function bodies,
-literals and comments, so this lexer knows strings, quoted names, dollar quotes, nested comments and SQL-standard
-``begin atomic`` bodies, and nothing more of the grammar.
+transaction (a top-level COMMIT) or is meant for psql (a backslash command). A search for words would trip over
+function bodies, literals and comments, so this lexer knows strings, quoted names, dollar quotes, nested comments and
+SQL-standard ``begin atomic`` bodies, and nothing more of the grammar.
 """
 
 from __future__ import annotations
