@@ -1,13 +1,16 @@
 -- Whether every number of a document can be written out. 1e100000 is 8 bytes stored and 100 kB as text, so this comes before anything
--- turns the document into text. Inlined, like is_model_name().
+-- turns the document into text.
 create or replace function has_bounded_numbers(metadata jsonb)
 returns boolean
-language sql immutable called on null input parallel safe security invoker
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
 as $function$
-    select not pg_catalog.jsonb_path_exists(
+begin
+    return not jsonb_path_exists(
         metadata,
         '$.** ? (@.type() == "number" && (@ > 1.8e308 || @ < -1.8e308 || (@ != 0 && @ < 1e-400 && @ > -1e-400)))'
-    )
+    );
+end
 $function$;
 
 comment on function has_bounded_numbers(jsonb) is

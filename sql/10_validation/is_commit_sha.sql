@@ -1,8 +1,13 @@
--- What may be a commit. Inlined, like is_model_name().
+-- What may be a commit.
 create or replace function is_commit_sha(sha text)
 returns boolean
-language sql immutable called on null input parallel safe security invoker
-as $function$ select sha ~ '^([0-9a-f]{40}|[0-9a-f]{64})$' $function$;
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
+as $function$
+begin
+    return sha ~ '^([0-9a-f]{40}|[0-9a-f]{64})$';
+end
+$function$;
 
 comment on function is_commit_sha(text) is
 $$Whether a text is a whole Git commit hash: 40 (SHA-1) or 64 (SHA-256) lower-case hexadecimal digits. An abbreviated hash may

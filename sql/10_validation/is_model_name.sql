@@ -1,11 +1,14 @@
--- What may be a model's name. No SET clause, so that it is inlined into CHECKs and statements; it names nothing but pg_catalog.
+-- What may be a model's name. PL/pgSQL keeps its plan; SQL would be parsed anew by every statement that
+-- checks a row.
 create or replace function is_model_name(name text)
 returns boolean
-language sql immutable called on null input parallel safe security invoker
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
 as $function$
-    select
-        pg_catalog.char_length(name) between 1 and 256
-        and name !~ '^\s|\s$|[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]'
+begin
+    return char_length(name) between 1 and 256
+        and name !~ '^\s|\s$|[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]';
+end
 $function$;
 
 comment on function is_model_name(text) is

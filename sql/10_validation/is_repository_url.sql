@@ -1,11 +1,13 @@
--- What may be the URL of a code repository. Inlined, like is_model_name().
+-- What may be the URL of a code repository.
 create or replace function is_repository_url(url text)
 returns boolean
-language sql immutable called on null input parallel safe security invoker
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
 as $function$
-    select
-        pg_catalog.char_length(url) <= 2048
-        and url ~ '^((https?|ssh|git)://([^\s/@:]+@)?[^\s/@:]+(:[0-9]+)?/\S+|[^\s/@:]+@[^\s/@:]+:\S+)$'
+begin
+    return char_length(url) <= 2048
+        and url ~ '^((https?|ssh|git)://([^\s/@:]+@)?[^\s/@:]+(:[0-9]+)?/\S+|[^\s/@:]+@[^\s/@:]+:\S+)$';
+end
 $function$;
 
 comment on function is_repository_url(text) is

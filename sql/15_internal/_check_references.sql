@@ -3,6 +3,7 @@ create or replace function _check_references(registrations model_registration[])
 returns void
 language plpgsql stable called on null input parallel safe security invoker
 set search_path from current
+set plan_cache_mode = force_generic_plan
 as $function$
 declare
     v_missing text;
@@ -25,19 +26,20 @@ begin
     select string_agg(format('/%s: there is no artifact %s', r.column_name, r.id), e'\n'), min(r.column_name)
     into v_missing, v_column
     from (
-        select 'parent_version_id' as column_name, m.parent_version_id as id
-        from unnest(registrations) as m
-        where
-            m.parent_version_id is not null
-            and not exists (select from artifacts as a where a.id = m.parent_version_id)
-            and not exists (select from unnest(registrations) as other where other.artifact_id = m.parent_version_id)
+        (
+            select 'parent_version_id' as column_name, m.parent_version_id as id
+            from unnest(registrations) as m
+            where m.parent_version_id is not null
+            except
+            select 'parent_version_id', m.artifact_id
+            from unnest(registrations) as m
+        )
         union all
-        select 'eval_dataset_artifact_id', m.eval_dataset_artifact_id
+        select distinct 'eval_dataset_artifact_id', m.eval_dataset_artifact_id
         from unnest(registrations) as m
-        where
-            m.eval_dataset_artifact_id is not null
-            and not exists (select from artifacts as a where a.id = m.eval_dataset_artifact_id)
-    ) as r;
+        where m.eval_dataset_artifact_id is not null
+    ) as r
+    where not exists (select from artifacts as a where a.id = r.id);
     if v_missing is not null then
         raise exception '% names an artifact that is not registered', v_column using
             errcode = 'foreign_key_violation',

@@ -3,6 +3,9 @@ create or replace function _register(registrations model_registration[])
 returns table (artifact_id text, version_number integer, created boolean)
 language plpgsql volatile called on null input parallel unsafe security invoker
 set search_path from current
+-- Every statement looks rows up by index, for one registration or for thousands: planning anew each time would cost more
+-- than executing.
+set plan_cache_mode = force_generic_plan
 as $function$
 #variable_conflict use_column
 declare
@@ -118,13 +121,11 @@ begin
         lifecycle_state, origin_type, origin_url, created_by
     )
     select
-        p.id, 'model', m.name, m.title, m.metadata, p.number, p.is_last, m.parent_version_id, m.version_tag, m.changelog,
-        m.lifecycle_state, m.origin_type, m.origin_url, coalesce(m.created_by, session_user)
+        v_ids[m.ordinality::integer], 'model', m.name, m.title, m.metadata, v_numbers[m.ordinality::integer],
+        v_latest[m.ordinality::integer], m.parent_version_id, m.version_tag, m.changelog, m.lifecycle_state, m.origin_type,
+        m.origin_url, coalesce(m.created_by, session_user)
     from unnest(registrations) with ordinality as m
-    inner join unnest(v_ids, v_numbers, v_latest) with ordinality as p (id, number, is_last, place)
-        on m.ordinality = p.place
-    where p.number is not null
-    order by p.place;
+    where v_numbers[m.ordinality::integer] is not null;
 
     insert into model_versions (
         artifact_id, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
@@ -133,15 +134,12 @@ begin
         idempotency_key, idempotency_digest
     )
     select
-        p.id, coalesce(m.is_external, false), m.external_source_url, m.external_source_version, m.base_model_id,
-        m.code_repo_url, m.code_commit_sha, m.code_entrypoint, m.training_started_at, m.training_completed_at,
-        m.trained_by, m.gpu_allocation_id, m.training_params_json, m.eval_metrics_json, m.eval_dataset_artifact_id,
-        m.benchmark_id, m.promotion_notes, m.idempotency_key, p.digest
+        v_ids[m.ordinality::integer], coalesce(m.is_external, false), m.external_source_url, m.external_source_version,
+        m.base_model_id, m.code_repo_url, m.code_commit_sha, m.code_entrypoint, m.training_started_at,
+        m.training_completed_at, m.trained_by, m.gpu_allocation_id, m.training_params_json, m.eval_metrics_json,
+        m.eval_dataset_artifact_id, m.benchmark_id, m.promotion_notes, m.idempotency_key, v_digests[m.ordinality::integer]
     from unnest(registrations) with ordinality as m
-    inner join unnest(v_ids, v_numbers, v_digests) with ordinality as p (id, number, digest, place)
-        on m.ordinality = p.place
-    where p.number is not null
-    order by p.place;
+    where v_numbers[m.ordinality::integer] is not null;
 
     return query
     select p.id, coalesce(p.number, a.version_number), p.number is not null

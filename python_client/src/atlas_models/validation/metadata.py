@@ -14,8 +14,6 @@ MAX_DEPTH = 100
 MAX_PROBLEMS = 100
 MAX_LINE = 400
 
-# Only a number with as many digits can be out of the range of a 64-bit integer or of a double.
-_LONG_NUMBER = re.compile(r"[0-9]{19}|[0-9][eE]")
 _ARTICLES = {"integer": "an integer", "array": "a list", "object": "an object", "null": "null"}
 
 
@@ -45,7 +43,7 @@ def parse_document(text: str) -> Any:
         raise LimitExceeded("size", f"is larger than {MAX_BYTES} bytes of text")
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
         raise LimitExceeded("depth", f"is nested deeper than {MAX_DEPTH} levels")
-    return (_CAREFUL if _LONG_NUMBER.search(text) else _QUICK).decode(text)
+    return _DECODER.decode(text)
 
 
 def _depth(text: str) -> int:
@@ -60,9 +58,9 @@ def _depth(text: str) -> int:
 
 
 def _bounded_integer(digits: str) -> int | float:
-    # 3.14e23 is stored by jsonb as an integer of 24 digits: still a double, so still welcome.
-    if len(digits) <= 20 and -(2**63) <= int(digits) < 2**63:
+    if len(digits) < 19 or (len(digits) <= 20 and -(2**63) <= int(digits) < 2**63):
         return int(digits)
+    # 3.14e23 is stored by jsonb as an integer of 24 digits: still a double, so still welcome.
     value = float(digits)
     if value - value == 0 and Decimal(repr(value)) == Decimal(digits):
         return value
@@ -80,8 +78,7 @@ def _not_finite(_: str) -> float:
     raise LimitExceeded("number", "holds a number that is not finite")
 
 
-_QUICK = json.JSONDecoder(parse_constant=_not_finite)
-_CAREFUL = json.JSONDecoder(parse_int=_bounded_integer, parse_float=_finite_float, parse_constant=_not_finite)
+_DECODER = json.JSONDecoder(parse_int=_bounded_integer, parse_float=_finite_float, parse_constant=_not_finite)
 
 
 def is_valid(validator: Any, text: str | None) -> bool:
