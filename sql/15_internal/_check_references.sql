@@ -3,7 +3,10 @@ create or replace function _check_references(registrations model_registration[])
 returns void
 language plpgsql stable called on null input parallel safe security invoker
 set search_path from current
+-- Planned once, for lookups by index: right for one row and for thousands, while a plan made when the tables were small would read
+-- them whole ever after.
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $function$
 declare
     v_missing text;

@@ -3,6 +3,10 @@ create or replace function settle_versions()
 returns trigger
 language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
+-- Planned once, for lookups by index: right for one row and for thousands, while a plan made when the tables were small would read
+-- them whole ever after.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $function$
 declare
     v_out_of_turn text;
