@@ -27,3 +27,12 @@ def wait_until_blocked(conn: psycopg.Connection, pid: int) -> None:
         return row is not None and row[0] == "Lock"
 
     wait_until(is_blocked, f"server process {pid} to wait for a lock")
+
+
+def wait_for_deploy(conn: psycopg.Connection) -> int:
+    """Waits until a deploy is connected to the database of this connection; gives its server process id."""
+    query = "select pid from pg_stat_activity where application_name = 'atlas migrate' and datname = current_database()"
+    wait_until(lambda: conn.execute(query).fetchone(), "a deploy to connect")
+    row = conn.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
