@@ -21,7 +21,7 @@ lint: .venv/.dev ## check style and types of Python and SQL
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --processes 0 migrations sql
+	@$(BIN)/sqlfluff lint --processes 1 migrations sql
 
 schemas: .venv/.dev ## write the SQL that carries a metadata schema anew, from schemas/
 	@$(BIN)/python -m atlas_models.schema_codegen
