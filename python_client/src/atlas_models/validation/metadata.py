@@ -212,5 +212,5 @@ def _type_of(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
-    names = {str: "a string", dict: "an object", list: "a list"}
+    names = {str: "a string", dict: "an object", list: "a list", float: "a fraction"}
     return names.get(type(value), "a number")
