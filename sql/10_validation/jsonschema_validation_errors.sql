@@ -29,7 +29,7 @@ if "cache" not in SD:
 
 
     def parse_json(text: str) -> Any:
-        """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes (some 900 levels)."""
+        """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes."""
         try:
             return json.loads(text)
         except RecursionError:
@@ -37,7 +37,7 @@ if "cache" not in SD:
 
 
     class SchemaCache:
-        """Validators of the schemas that callers gave last, by the schema's text; the least recently used one goes first."""
+        """Validators of the schemas that callers gave, by their text; the least recently used one goes first."""
 
         def __init__(self) -> None:
             self._validators: OrderedDict[str, Any] = OrderedDict()

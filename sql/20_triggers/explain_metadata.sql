@@ -28,7 +28,7 @@ def compile_schema(schema: Any) -> Any:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes (some 900 levels)."""
+    """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes."""
     try:
         return json.loads(text)
     except RecursionError:
@@ -36,7 +36,7 @@ def parse_json(text: str) -> Any:
 
 
 class SchemaCache:
-    """Validators of the schemas that callers gave last, by the schema's text; the least recently used one goes first."""
+    """Validators of the schemas that callers gave, by their text; the least recently used one goes first."""
 
     def __init__(self) -> None:
         self._validators: OrderedDict[str, Any] = OrderedDict()
@@ -77,14 +77,14 @@ _ARTICLES = {"integer": "an integer", "array": "a list", "object": "an object", 
 
 
 class Problem(NamedTuple):
-    """One thing wrong with a document: where (JSON pointer), by which keyword, and what; never with the value itself."""
+    """One thing wrong with a document: where (JSON pointer), by which keyword, and what; never the value itself."""
 
     path: str
     keyword: str
     message: str
 
 
-class LimitExceeded(ValueError):
+class LimitExceededError(ValueError):
     """The document breaks a limit that holds whatever the schema says."""
 
     def __init__(self, keyword: str, message: str) -> None:
@@ -96,12 +96,12 @@ def parse_document(text: str) -> Any:
     """Parse JSON text into Python values within the limits.
 
     Integers must fit 64 bits or be exactly what a double writes; other numbers must be finite doubles; at most 1 MiB
-    of UTF-8 text; at most 100 levels. Raises LimitExceeded, or ValueError when the text is no JSON.
+    of UTF-8 text; at most 100 levels. Raises LimitExceededError, or ValueError when the text is no JSON.
     """
     if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode()) > MAX_BYTES):
-        raise LimitExceeded("size", f"is larger than {MAX_BYTES} bytes of text")
+        raise LimitExceededError("size", f"is larger than {MAX_BYTES} bytes of text")
     if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise LimitExceeded("depth", f"is nested deeper than {MAX_DEPTH} levels")
+        raise LimitExceededError("depth", f"is nested deeper than {MAX_DEPTH} levels")
     return _DECODER.decode(text)
 
 
@@ -123,7 +123,7 @@ def _bounded_integer(digits: str) -> int | float:
     value = float(digits)
     if value - value == 0 and Decimal(repr(value)) == Decimal(digits):
         return value
-    raise LimitExceeded("number", "holds a number that is neither a 64-bit integer nor a finite double")
+    raise LimitExceededError("number", "holds a number that is neither a 64-bit integer nor a finite double")
 
 
 def _finite_float(digits: str) -> float:
@@ -134,7 +134,7 @@ def _finite_float(digits: str) -> float:
 
 
 def _not_finite(_: str) -> float:
-    raise LimitExceeded("number", "holds a number that is not finite")
+    raise LimitExceededError("number", "holds a number that is not finite")
 
 
 _DECODER = json.JSONDecoder(parse_int=_bounded_integer, parse_float=_finite_float, parse_constant=_not_finite)
@@ -160,7 +160,7 @@ def find_problems(validator: Any, schema: Any, text: str | None) -> list[Problem
         return [Problem("", "type", "must be an object, not null")]
     try:
         document = parse_document(text)
-    except LimitExceeded as error:
+    except LimitExceededError as error:
         return [error.problem]
     except ValueError:
         return [Problem("", "json", "is not valid JSON")]

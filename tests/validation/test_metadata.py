@@ -223,8 +223,8 @@ def test_thousands_of_giant_numbers_never_become_text(conn: psycopg.Connection) 
     ):
         with pytest.raises(errors.CheckViolation, match="invalid metadata"):
             conn.execute(
-                "with giant (m) as (select jsonb_build_object('a', jsonb_agg('1e131000'::jsonb)) from generate_series(1, 30000))"
-                + statement
+                "with giant (m) as (select jsonb_build_object('a', jsonb_agg('1e131000'::jsonb))"
+                " from generate_series(1, 30000))" + statement
             )
 
 
@@ -237,6 +237,7 @@ def test_a_fresh_database_is_sealed_against_legacy_rows(conn: psycopg.Connection
     conn.execute("alter table artifacts disable trigger user")
     with pytest.raises(errors.CheckViolation) as caught:
         conn.execute(
-            "insert into artifacts (id, artifact_type, metadata_schema_version, metadata) values ('m1', 'model', 0, '{}')"
+            "insert into artifacts (id, artifact_type, metadata_schema_version, metadata)"
+            " values ('m1', 'model', 0, '{}')"
         )
     assert caught.value.diag.constraint_name == "artifacts_legacy_sealed"

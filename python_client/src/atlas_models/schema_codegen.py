@@ -112,7 +112,7 @@ def self_test(schemas: Path, version: SchemaVersion) -> int:
     except (OSError, ValueError) as error:
         raise SchemaError(f"examples/{path.name}: cannot be read: {error}") from None
     validator = engine.compile_schema(version.schema)
-    wanted = {name: (document, []) for name, document in examples["valid"].items()}
+    wanted: dict[str, tuple[Any, list[str]]] = {name: (document, []) for name, document in examples["valid"].items()}
     wanted |= {name: (example["document"], example["problems"]) for name, example in examples["invalid"].items()}
     for name, (document, problems) in wanted.items():
         text = json.dumps(document)
@@ -123,8 +123,11 @@ def self_test(schemas: Path, version: SchemaVersion) -> int:
 
 
 def render(template: str, versions: list[SchemaVersion]) -> str:
-    """Fill a template: ``{{ engine }}`` and ``{{ metadata }}`` by the validation sources, ``{{ schemas }}`` by a dict of
-    version → schema text, ``{{ current }}`` by the current number."""
+    """Fill a template.
+
+    ``{{ engine }}`` and ``{{ metadata }}`` become the validation sources, ``{{ schemas }}`` a dict of version → schema
+    text, ``{{ current }}`` the current number.
+    """
     parts = {
         "engine": _source(engine),
         "metadata": _source(metadata),
@@ -181,7 +184,7 @@ def freeze(root: Path) -> Path:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the generated files; with ``--check`` only say which differ; with ``--release`` freeze the current version."""
+    """Write the generated files; ``--check`` only names those that differ; ``--release`` freezes the schema first."""
     parser = argparse.ArgumentParser(prog="schema_codegen", description=main.__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a generated file differs")
     parser.add_argument("--release", action="store_true", help="freeze the current schema version")
