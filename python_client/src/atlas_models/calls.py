@@ -1,0 +1,334 @@
+"""The calls that a registry makes: statements and arguments, without any input or output.
+
+Every statement is one call of one function of the database, or one look into the view ``models``. Values are always
+bound; the only name put into a statement is the schema's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from psycopg import sql
+
+from atlas_models.documents import UnwritableError, json_text, text_problem
+from atlas_models.errors import AtlasError, InvalidArgument, InvalidMetadata, NotFound, Problem
+from atlas_models.results import ModelVersion, Promotion, RegisteredModel, Registration, Transition
+from atlas_models.validation.engine import json_pointer
+
+T = TypeVar("T")
+
+MAX_CHUNK_BYTES = 64 * 1024 * 1024  # PostgreSQL refuses a jsonb array of 256 MB
+
+_TYPES = {
+    "metadata": "jsonb",
+    "models": "jsonb",
+    "training_params_json": "jsonb",
+    "eval_metrics_json": "jsonb",
+    "is_external": "boolean",
+    "training_started_at": "timestamptz",
+    "training_completed_at": "timestamptz",
+    "schema_version": "integer",
+    "version_number": "integer",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One statement to run.
+
+    Args:
+        query: The statement, with named placeholders.
+        arguments: The value of each placeholder.
+        read: Makes a result of a row (column name → value).
+    """
+
+    query: sql.Composed
+    arguments: Mapping[str, Any]
+    read: Callable[[dict[str, Any]], T]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A part of the models to register, as large as one statement should be.
+
+    Args:
+        first: Place of its first model in the whole input, from 0.
+        models: The JSON array, as text.
+    """
+
+    first: int
+    models: str
+
+
+def register_model(schema: str, registration: Registration) -> Call[RegisteredModel]:
+    """Builds the call that registers one model version.
+
+    Raises:
+        InvalidMetadata, InvalidArgument: A value cannot be sent.
+    """
+    given = {"name": registration.name, "metadata": registration.metadata, **_given(registration)}
+    return _function_call(schema, "register_model", given, RegisteredModel)
+
+
+def register_models(schema: str, chunk: Chunk) -> Call[RegisteredModel]:
+    """Builds the call that registers a chunk of models."""
+    return _statement(
+        schema,
+        "register_models",
+        {"models": chunk.models},
+        _column_names(RegisteredModel),
+        lambda r: RegisteredModel(**r),
+    )
+
+
+def register_artifact(schema: str, **arguments: Any) -> Call[str]:
+    """Builds the call that registers an artifact that is no model.
+
+    Raises:
+        InvalidArgument: A value cannot be sent.
+    """
+    given = {name: value for name, value in arguments.items() if value is not None}
+    try:
+        bound = {name: _bind(name, value) for name, value in given.items()}
+    except InvalidMetadata as error:  # free-form here: there is no schema that it could break
+        problems = [Problem("/metadata" + problem.path, problem.message) for problem in error.problems]
+        raise InvalidArgument("invalid argument: metadata", problems=problems) from None
+    return _statement(
+        schema, "register_artifact", bound, ("register_artifact",), lambda row: str(row["register_artifact"])
+    )
+
+
+def validate_metadata(schema: str, metadata: Any) -> Call[None]:
+    """Builds the call that raises when metadata is not valid."""
+    bound = {"metadata": _bind("metadata", metadata)}
+    return _statement(schema, "validate_metadata", bound, ("validate_metadata",), lambda _: None)
+
+
+def metadata_errors(schema: str, metadata: Any, schema_version: int | None) -> Call[Problem]:
+    """Builds the call that lists what is wrong with metadata."""
+    given = {"metadata": metadata} | ({} if schema_version is None else {"schema_version": schema_version})
+    return _function_call(schema, "metadata_errors", given, Problem)
+
+
+def promote_model(schema: str, artifact_id: str, notes: str | None, expected_state: str | None) -> Call[Promotion]:
+    """Builds the call that promotes a version."""
+    return _function_call(schema, "promote_model", _transition_arguments(artifact_id, notes, expected_state), Promotion)
+
+
+def transition(
+    schema: str, function: str, artifact_id: str, notes: str | None, expected_state: str | None
+) -> Call[Transition]:
+    """Builds the call of reject_model, demote_model or reopen_model."""
+    return _function_call(schema, function, _transition_arguments(artifact_id, notes, expected_state), Transition)
+
+
+def get_model(schema: str, name: str | None, version_number: int | None, artifact_id: str | None) -> Call[ModelVersion]:
+    """Builds the look into the view ``models``: by id, by name and number, or the latest of a name.
+
+    Raises:
+        TypeError: The combination of arguments selects no version, or more than one.
+    """
+    if (name is None) == (artifact_id is None) or (version_number is not None and name is None):
+        raise TypeError("get_model takes a name, a name and a version_number, or artifact_id=…")
+    given = {"artifact_id": artifact_id, "name": name, "version_number": version_number}
+    given = {key: value for key, value in given.items() if value is not None}
+    conditions: list[sql.Composable] = [
+        sql.SQL("{} = {}::{}").format(sql.Identifier(key), sql.Placeholder(key), sql.SQL(_type_of(key)))
+        for key in given
+    ]
+    if name is not None and version_number is None:
+        conditions.append(sql.SQL("is_latest"))
+    query = sql.SQL("select {} from {} where {}").format(
+        _columns(_column_names(ModelVersion)), sql.Identifier(schema, "models"), sql.SQL(" and ").join(conditions)
+    )
+    return Call(query, {key: _bind(key, value) for key, value in given.items()}, lambda row: ModelVersion(**row))
+
+
+def not_found(name: str | None, version_number: int | None, artifact_id: str | None) -> NotFound:
+    """Says that get_model() found nothing, with the code that the database's functions use for it."""
+    if artifact_id is not None:
+        problem = Problem("/artifact_id", "names no model version")
+        return NotFound(f"there is no model version {artifact_id}", sqlstate="P0002", problems=[problem])
+    version = "" if version_number is None else f" {version_number}"
+    problem = Problem("/name" if version_number is None else "/version_number", "names no model version")
+    return NotFound(f"there is no model {name}{version}", sqlstate="P0002", problems=[problem])
+
+
+def chunks(registrations: Iterable[Registration | Mapping[str, Any]], chunk_size: int) -> list[Chunk]:
+    """Writes registrations as JSON arrays of at most chunk_size models and some 64 MiB.
+
+    All are written before the first is sent, so that a value that cannot be sent leaves nothing half-registered.
+
+    Raises:
+        InvalidMetadata, InvalidArgument: A value cannot be sent; the places start with the model's in the input.
+    """
+    if chunk_size < 1:
+        raise InvalidArgument("invalid argument: chunk_size", problems=[Problem("/chunk_size", "must be at least 1")])
+    made: list[Chunk] = []
+    texts: list[str] = []
+    size = first = 0
+    for place, text in enumerate(_model_texts(registrations)):
+        if texts and (len(texts) >= chunk_size or size + len(text) > MAX_CHUNK_BYTES):
+            made.append(Chunk(first, "[" + ", ".join(texts) + "]"))
+            texts, size, first = [], 0, place
+        texts.append(text)
+        size += len(text)
+    if texts:
+        made.append(Chunk(first, "[" + ", ".join(texts) + "]"))
+    return made
+
+
+def at_place(error: AtlasError, chunk: Chunk) -> AtlasError:
+    """Moves the places that an error of a chunk names to the whole input, in place, and returns the error."""
+    error.problems = [Problem(_moved(problem.path, chunk.first), problem.message) for problem in error.problems]
+    return error
+
+
+def _moved(path: str, by: int) -> str:
+    place, slash, rest = path.removeprefix("/").partition("/")
+    return f"/{int(place) + by}{slash}{rest}" if path and place.isdecimal() else path
+
+
+def _model_texts(registrations: Iterable[Registration | Mapping[str, Any]]) -> Iterator[str]:
+    for place, registration in enumerate(registrations):
+        given = (
+            {"name": registration.name, "metadata": registration.metadata, **_given(registration)}
+            if isinstance(registration, Registration)
+            else registration
+        )
+        try:
+            yield _model_text(given)
+        except (InvalidMetadata, InvalidArgument) as error:
+            inside = "/metadata" if isinstance(error, InvalidMetadata) else ""
+            error.problems = [Problem(f"/{place}{inside}{path}", message) for path, message in error.problems]
+            raise
+
+
+def _model_text(given: Mapping[str, Any]) -> str:
+    if not isinstance(given, Mapping):
+        raise _invalid_argument("", "must be a Registration or a mapping of register_model's arguments")
+    members = []
+    for name, value in given.items():
+        wrong = text_problem(name) if isinstance(name, str) else "is not text"
+        if wrong:
+            raise _invalid_argument("", f"has a key that {wrong}")
+        members.append(f"{json_text(name)}: {_member(name, value)}")
+    return "{" + ", ".join(members) + "}"
+
+
+def _member(name: str, value: Any) -> str:
+    if value is None:
+        return "null"
+    if name not in _PARAMETERS:  # the database says so, in its own words
+        return _bind_json(name, value)
+    bound = _bind(name, value)
+    if _type_of(name) == "jsonb":
+        return str(bound)
+    return json_text(bound.isoformat() if isinstance(bound, datetime) else bound)
+
+
+_PARAMETERS = tuple(field.name for field in fields(Registration))
+
+
+def _given(registration: Registration) -> dict[str, Any]:
+    values = ((name, getattr(registration, name)) for name in _PARAMETERS[2:])
+    return {name: value for name, value in values if value is not None}
+
+
+def _transition_arguments(artifact_id: str, notes: str | None, expected_state: str | None) -> dict[str, str]:
+    given = {"artifact_id": artifact_id, "notes": notes, "expected_state": expected_state}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _function_call(schema: str, function: str, given: Mapping[str, Any], result: type[T]) -> Call[T]:
+    bound = {name: _bind(name, value) for name, value in given.items()}
+    return _statement(schema, function, bound, _column_names(result), lambda row: result(**row))
+
+
+def _statement(
+    schema: str, function: str, bound: Mapping[str, Any], columns: Sequence[str], read: Callable[[dict[str, Any]], T]
+) -> Call[T]:
+    # With the types written out a wrong value is refused as such, not as a function that does not exist.
+    arguments = [
+        sql.SQL("{} => {}::{}").format(sql.Identifier(name), sql.Placeholder(name), sql.SQL(_type_of(name)))
+        for name in bound
+    ]
+    query = sql.SQL("select {} from {}({})").format(
+        _columns(columns), sql.Identifier(schema, function), sql.SQL(", ").join(arguments)
+    )
+    return Call(query, bound, read)
+
+
+def _columns(names: Sequence[str]) -> sql.Composed:
+    return sql.SQL(", ").join(sql.Identifier(name) for name in names)
+
+
+def _column_names(result: type) -> tuple[str, ...]:
+    # Problem is a named tuple, the others are dataclasses.
+    return tuple(getattr(result, "_fields", None) or (field.name for field in fields(result)))
+
+
+def _type_of(parameter: str) -> Any:
+    return _TYPES.get(parameter, "text")
+
+
+def _bind(name: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if _type_of(name) == "jsonb":
+        return _bind_json(name, value)
+    problem = _PROBLEM_OF[_type_of(name)](value)
+    if problem:
+        raise _invalid_argument(json_pointer([name]), problem)
+    return value
+
+
+def _bind_json(name: str, value: Any) -> str:
+    try:
+        return json_text(value)
+    except UnwritableError as error:
+        if name == "metadata":
+            count = len(error.problems)
+            raise InvalidMetadata(
+                f"invalid metadata: {count} problem{'s' if count > 1 else ''}",
+                problems=error.problems,
+                hint="Metadata holds what JSON holds: write anything else as text or as a finite number.",
+            ) from None
+        problems = [Problem(json_pointer([name]) + problem.path, problem.message) for problem in error.problems]
+        raise InvalidArgument(f"invalid argument: {json.dumps(name)[1:-1]}", problems=problems) from None
+
+
+def _invalid_argument(path: str, message: str) -> InvalidArgument:
+    argument = path.removeprefix("/") or "a model to register"
+    return InvalidArgument(f"invalid argument: {argument}", problems=[Problem(path, message)])
+
+
+def _wrong_text(value: Any) -> str | None:
+    return text_problem(value) if isinstance(value, str) else "must be text"
+
+
+def _wrong_boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be True or False"
+
+
+def _wrong_integer(value: Any) -> str | None:
+    return None if isinstance(value, int) and not isinstance(value, bool) else "must be an integer"
+
+
+def _wrong_time(value: Any) -> str | None:
+    if not isinstance(value, datetime):
+        return "must be a datetime"
+    # The server would read it in the session's time zone, whatever that happens to be.
+    return None if value.utcoffset() is not None else "needs a time zone: datetime(…, tzinfo=timezone.utc)"
+
+
+_PROBLEM_OF: dict[str, Callable[[Any], str | None]] = {
+    "text": _wrong_text,
+    "boolean": _wrong_boolean,
+    "integer": _wrong_integer,
+    "timestamptz": _wrong_time,
+}
