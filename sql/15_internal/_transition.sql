@@ -28,6 +28,12 @@ begin
     from model_versions as v
     where v.artifact_id = _transition.artifact_id
     for no key update;
+    if not found then
+        raise exception 'model % has no row in model_versions', _transition.artifact_id using
+            errcode = 'MR004',
+            detail = format('/artifact_id: %L is a model whose version was not written yet', _transition.artifact_id),
+            hint = 'Use register_model(), or insert both rows before this.';
+    end if;
 
     if v_state <> expected_state then
         raise exception 'version % is %, not %', _transition.artifact_id, v_state, expected_state using
@@ -62,4 +68,4 @@ $function$;
 
 comment on function _transition(text, text[], text, text, text) is
 $$Moves a version from one of from_states to another promotion state, in the caller's transaction. P0002 for an unknown id,
-MR002 when the version is not in expected_state, MR001 when it is in none of from_states.$$;
+MR004 for a model without its version row, MR002 when the version is not in expected_state, MR001 when it is in none of from_states.$$;

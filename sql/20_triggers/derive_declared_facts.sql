@@ -9,13 +9,27 @@ declare
     v_differs text;
     v_base_type text;
 begin
+    if tg_op = 'INSERT' and (new.promotion_state <> 'candidate' or new.first_promoted_at is not null) then
+        raise exception 'a new version cannot start as %', new.promotion_state using
+            errcode = 'MR001',
+            detail = '/promotion_state: every version starts as candidate, never promoted before',
+            hint = 'Register it, then use promote_model() or reject_model().',
+            schema = tg_table_schema, table = tg_table_name, column = 'promotion_state';
+    end if;
+
     select a.artifact_type, a.name, f.*
     into v_artifact
     from artifacts as a
     cross join lateral _declared_facts(a.metadata) as f
     where a.id = new.artifact_id;
+    -- The foreign key is checked after the whole statement, when a WITH may have brought the artifact: too late for what follows.
     if not found then
-        return new;  -- the foreign key says so
+        raise exception 'artifact % is not registered', new.artifact_id using
+            errcode = 'foreign_key_violation',
+            detail = format('/artifact_id: there is no artifact %s', new.artifact_id),
+            hint = 'Insert the artifact in an earlier statement of the transaction, or use register_model().',
+            schema = tg_table_schema, table = tg_table_name, column = 'artifact_id',
+            constraint = 'model_versions_artifact_fkey';
     end if;
     if v_artifact.artifact_type <> 'model' then
         raise exception 'artifact % is no model', new.artifact_id using
@@ -26,13 +40,6 @@ begin
     end if;
 
     if tg_op = 'INSERT' then
-        if new.promotion_state <> 'candidate' or new.first_promoted_at is not null then
-            raise exception 'a new version cannot start as %', new.promotion_state using
-                errcode = 'MR001',
-                detail = '/promotion_state: every version starts as candidate, never promoted before',
-                hint = 'Register it, then use promote_model() or reject_model().',
-                schema = tg_table_schema, table = tg_table_name, column = 'promotion_state';
-        end if;
         new.model_name := coalesce(new.model_name, v_artifact.name);
         new.is_external := new.is_external or v_artifact.is_external;
         new.external_source_url := coalesce(new.external_source_url, v_artifact.external_source_url);
@@ -83,4 +90,4 @@ $function$;
 comment on function derive_declared_facts() is
 $$Trigger function of model_versions_10_derive_declared_facts and model_versions_30_guard_declared_facts. MR005 when a derived
 column differs from the metadata, MR001 for an initial state other than candidate, MR004 for an artifact that is no model, 23503
-for a base that is not registered.$$;
+for an artifact or a base that is not registered.$$;
