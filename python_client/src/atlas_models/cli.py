@@ -61,6 +61,8 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             _refuse(error.message, error.hint)
         except psycopg.Error as error:
             _refuse(error.diag.message_primary or str(error).partition("\n")[0], error.diag.message_hint or "")
+        except BrokenPipeError:
+            raise  # `atlas … | head`: click ends quietly
         except OSError as error:
             _refuse(str(error), "")
         sys.exit(1)

@@ -12,13 +12,16 @@ from psycopg.rows import TupleRow
 from atlas_models.migration_errors import DatabaseUnreachableError
 
 _CONNECT_TIMEOUT_SECONDS = 10
-_LOOKS_LIKE_LIBPQ = re.compile(r"postgres(?:ql)?://|[a-z_]+\s*=")
+_URL = re.compile(r"postgres(?:ql)?://(?P<authority>[^/?#]*)(?P<rest>.*)", re.DOTALL)
+_KEYWORDS = re.compile(r"\s*[a-z_]+\s*=")
+_PORTS = re.compile(r"[0-9]*(?:,[0-9]*)*", re.ASCII)
 
 # libpq reports every failure to connect as text only, so the advice is chosen by text; the message itself is kept.
 _ADVICE = (
     ("password authentication failed", "check the user and the password in the URL"),
     ("no password supplied", "put the password into the URL or into PGPASSWORD"),
-    ("could not translate host name", "check the host's name in the URL; '@' in a password is written %40"),
+    ("could not translate host name", "check the host's name in the URL"),
+    ("failed to resolve host", "check the host's name in the URL"),
     ("connection refused", "start the server, or check the host and the port in the URL"),
     ("no such file or directory", "start the server, or name its host in the URL"),
     ("timeout expired", "check the host and the port in the URL, and the firewall between"),
@@ -39,15 +42,30 @@ def connection_parameters(conninfo: str) -> dict[str, str]:
         DatabaseUnreachableError: It cannot be parsed. libpq's own words are left out: they may quote the password.
     """
     try:
-        if not _LOOKS_LIKE_LIBPQ.match(conninfo):
+        _refuse_stray_parts_of_a_password(conninfo)
+        parameters = {key: str(value) for key, value in conninfo_to_dict(conninfo).items() if value is not None}
+        if not _PORTS.fullmatch(parameters.get("port", "")):
             raise ValueError
-        return {key: str(value) for key, value in conninfo_to_dict(conninfo).items() if value is not None}
     except (psycopg.Error, ValueError):
         raise DatabaseUnreachableError(
             "the database URL cannot be read",
             hint="it reads postgresql://user:password@host:port/database; in a password write @ : / ? # % as "
             "%40 %3A %2F %3F %23 %25",
         ) from None
+    return parameters
+
+
+def _refuse_stray_parts_of_a_password(conninfo: str) -> None:
+    """Refuses a URL whose password was not percent-encoded: libpq takes the rest of it for a host or a database.
+
+    It would then be shown as such in every message.
+    """
+    url = _URL.match(conninfo)
+    if url is None:
+        if not _KEYWORDS.match(conninfo):
+            raise ValueError
+    elif url["authority"].count("@") > 1 or "@" in url["rest"]:
+        raise ValueError
 
 
 def describe(conninfo: str) -> str:
@@ -66,9 +84,6 @@ def describe(conninfo: str) -> str:
     host = quote(host, safe="") if host.startswith("/") else host
     port = f":{parameters['port']}" if "port" in parameters else ""
     at = "@" if user or password else ""
-    # A part of a password that was not percent-encoded ends up before an '@' in the host.
-    if "@" in host:
-        host = "***@" + host.rpartition("@")[2]
     return f"postgresql://{user}{password}{at}{host}{port}/{quote(parameters.get('dbname', ''), safe='')}"
 
 
@@ -105,22 +120,17 @@ def connect(conninfo: str, *, application_name: str = "atlas") -> psycopg.Connec
     try:
         return psycopg.connect(make_conninfo("", **parameters), autocommit=True)
     except (psycopg.Error, UnicodeError) as error:
-        reason = _first_line(str(error), parameters)
+        reason = _first_line(str(error))
         raise DatabaseUnreachableError(
             f"cannot connect to {describe(conninfo)}: {reason}", hint=_advice(reason)
         ) from None
 
 
-def _first_line(message: str, parameters: dict[str, str]) -> str:
+def _first_line(message: str) -> str:
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     reason = (lines[0] if lines else "no reason given").removeprefix("connection failed: ")
-    # With several addresses for one host libpq gives a line for each; the last part says why.
-    reason = re.sub(r"^connection to server (?:at|on) .*? failed: ", "", reason)
-    host = parameters.get("host", "")
-    secrets = [parameters.get("password", ""), host if "@" in host else ""]
-    for secret in filter(None, secrets):
-        reason = reason.replace(secret, "***")
-    return reason
+    # The address stands in our own message already.
+    return re.sub(r"^connection to server (?:at|on) .*? failed: ", "", reason)
 
 
 def _advice(reason: str) -> str:

@@ -230,9 +230,8 @@ class LocalCluster:
         data, log = base / "data", base / "server.log"
         self._progress("starting the local server")
         for attempt in range(1, _START_ATTEMPTS + 1):
-            # PostgreSQL takes a zombie, or a stranger that got the same process id, for a running server.
-            (data / "postmaster.pid").unlink(missing_ok=True)
             _settle_address(state, base, user)
+            _forget_dead_server(data, Path(state.socket_folder))
             _configure(state, user)
             said_before = log.stat().st_size if log.exists() else 0
             result = _run(
@@ -366,6 +365,13 @@ def _is_server(pid: int, data: Path) -> bool:
         return state not in ("Z", "X") and os.fsencode(data) in command
     result = subprocess.run(["ps", "-o", "stat=,command=", "-p", str(pid)], capture_output=True, text=True, check=False)
     return not result.stdout.startswith("Z") and str(data) in result.stdout
+
+
+def _forget_dead_server(data: Path, socket_folder: Path) -> None:
+    # Where these files name a zombie, or a stranger that got the same process id, PostgreSQL would take that for a
+    # running server. Should processes of the dead one still use the data, its shared memory tells the new one so.
+    for leftover in (data / "postmaster.pid", *socket_folder.glob(".s.PGSQL.*")):
+        leftover.unlink(missing_ok=True)
 
 
 def _why_not_started(log: Path, offset: int) -> str:
