@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-_ABSENT = object()
-ABSENT: Any = _ABSENT
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+ABSENT: Any = object()
 
 
 def internal_metadata(**changes: Any) -> dict[str, Any]:
-    """Valid metadata of a model trained here; ``field=value`` replaces or adds a field, ``field=ABSENT`` leaves it out."""
+    """Valid metadata of a model trained here; ``field=value`` sets a field, ``field=ABSENT`` leaves it out."""
     return _changed(
         {
             "is_external": False,
@@ -39,4 +42,27 @@ def external_metadata(**changes: Any) -> dict[str, Any]:
 
 
 def _changed(metadata: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in (metadata | changes).items() if value is not _ABSENT}
+    return {name: value for name, value in (metadata | changes).items() if value is not ABSENT}
+
+
+class Registered(NamedTuple):
+    """What register_model() and register_models() answer."""
+
+    artifact_id: str
+    version_number: int
+    created: bool
+
+
+def register(conn: psycopg.Connection, name: str, metadata: Any = None, **arguments: Any) -> Registered:
+    """Call register_model() by named arguments, with valid metadata of an internal model unless other is given."""
+    named = {"name": name, "metadata": Jsonb(internal_metadata() if metadata is None else metadata)} | arguments
+    call = sql.SQL("select artifact_id, version_number, created from register_model({})").format(
+        sql.SQL(", ").join(sql.SQL("{} => {}").format(sql.Identifier(key), sql.Placeholder(key)) for key in named)
+    )
+    return Registered(*conn.execute(call, named).fetchone())
+
+
+def register_many(conn: psycopg.Connection, models: Any) -> list[Registered]:
+    """Call register_models() with an array."""
+    query = "select artifact_id, version_number, created from register_models(%s)"
+    return [Registered(*row) for row in conn.execute(query, [Jsonb(models)])]
