@@ -10,8 +10,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from atlas_models import __version__, server_engine
 from psycopg.conninfo import conninfo_to_dict
+
+from atlas_models import __version__, server_engine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -67,8 +68,9 @@ def test_an_installed_wheel_deploys_without_the_checkout(wheel, empty_database, 
 def test_the_engines_version_is_the_same_everywhere():
     project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert re.findall(r'"(jsonschema-rs[^"]*)"', project) == [server_engine.REQUIREMENT]
-    assert server_engine.REQUIREMENT == "jsonschema-rs>={}.{},<{}.{}".format(
-        *server_engine.MINIMUM_VERSION, *server_engine.BELOW_VERSION
+    assert (
+        "jsonschema-rs>={}.{},<{}.{}".format(*server_engine.MINIMUM_VERSION, *server_engine.BELOW_VERSION)
+        == server_engine.REQUIREMENT
     )
 
 
