@@ -77,6 +77,8 @@ create table artifacts (
     constraint artifacts_superseded_by_fkey foreign key (superseded_by) references artifacts (id),
     constraint artifacts_parent_is_another check (parent_version_id <> id),
     constraint artifacts_superseded_by_another check (superseded_by <> id),
+    -- 'Model' would be no model, and validated by nobody.
+    constraint artifacts_type_unambiguous check (artifact_type = 'model' or lower(btrim(artifact_type)) not in ('model', '')),
     constraint artifacts_schema_version_of_models check (
         (artifact_type = 'model') = (metadata_schema_version is not null)
     ),

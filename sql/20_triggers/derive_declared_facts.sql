@@ -9,8 +9,8 @@ declare
     v_differs text;
     v_base_type text;
 begin
-    if tg_op = 'INSERT' and (new.promotion_state <> 'candidate' or new.first_promoted_at is not null) then
-        raise exception 'a new version cannot start as %', new.promotion_state using
+    if tg_op = 'INSERT' and (new.promotion_state is distinct from 'candidate' or new.first_promoted_at is not null) then
+        raise exception 'a new version cannot start as %', coalesce(new.promotion_state, 'none') using
             errcode = 'MR001',
             detail = '/promotion_state: every version starts as candidate, never promoted before',
             hint = 'Register it, then use promote_model() or reject_model().',
@@ -41,7 +41,7 @@ begin
 
     if tg_op = 'INSERT' then
         new.model_name := coalesce(new.model_name, v_artifact.name);
-        new.is_external := new.is_external or v_artifact.is_external;
+        new.is_external := coalesce(new.is_external, false) or v_artifact.is_external;
         new.external_source_url := coalesce(new.external_source_url, v_artifact.external_source_url);
         new.external_source_version := coalesce(new.external_source_version, v_artifact.external_source_version);
         new.base_model_id := coalesce(new.base_model_id, v_artifact.base_model_id);
@@ -51,7 +51,7 @@ begin
     end if;
 
     v_differs := case
-        when new.is_external <> v_artifact.is_external then 'is_external'
+        when new.is_external is distinct from v_artifact.is_external then 'is_external'
         when new.external_source_url is distinct from v_artifact.external_source_url then 'external_source_url'
         when new.external_source_version is distinct from v_artifact.external_source_version then 'external_source_version'
         when new.base_model_id is distinct from v_artifact.base_model_id then 'base_model_id'

@@ -37,9 +37,22 @@ begin
             schema = tg_table_schema, table = tg_table_name, column = v_column;
     end if;
 
-    if new.metadata_schema_version < old.metadata_schema_version then
+    -- What a CHECK would refuse with the whole row in its DETAIL.
+    v_column := case
+        when new.is_latest is null then 'is_latest'
+        when new.superseded_by = new.id then 'superseded_by'
+    end;
+    if v_column is not null and not v_is_legacy then
+        raise exception '% of a model is kept by the database', v_column using
+            errcode = 'MR005',
+            detail = format('/%s: cannot be %s', v_column, case v_column when 'is_latest' then 'NULL' else 'the version itself' end),
+            hint = 'Leave it alone.',
+            schema = tg_table_schema, table = tg_table_name, column = v_column;
+    end if;
+
+    if new.metadata_schema_version is null or new.metadata_schema_version < old.metadata_schema_version then
         raise exception 'the metadata of model % cannot go back from schema version % to %',
-            old.id, old.metadata_schema_version, new.metadata_schema_version using
+            old.id, old.metadata_schema_version, coalesce(new.metadata_schema_version::text, 'none') using
             errcode = 'MR005',
             detail = '/metadata_schema_version: a row is only ever raised to a later version',
             hint = 'Leave metadata_schema_version as it is.',

@@ -26,17 +26,20 @@ begin
             schema = tg_table_schema, table = tg_table_name, column = v_column;
     end if;
 
-    if new.promotion_state <> old.promotion_state
-        and (old.promotion_state, new.promotion_state) not in (
+    if new.promotion_state is distinct from old.promotion_state
+        and ((old.promotion_state, new.promotion_state) in (
             ('candidate', 'promoted'), ('candidate', 'rejected'),
             ('promoted', 'superseded'), ('promoted', 'candidate'),
             ('superseded', 'promoted'), ('superseded', 'rejected'),
             ('rejected', 'candidate')
-        )
+        )) is not true
     then
-        raise exception 'version % cannot go from % to %', old.artifact_id, old.promotion_state, new.promotion_state using
+        raise exception 'version % cannot go from % to %',
+            old.artifact_id, old.promotion_state, coalesce(new.promotion_state, 'none') using
             errcode = 'MR001',
-            detail = format('/promotion_state: %s → %s is not a transition', old.promotion_state, new.promotion_state),
+            detail = format(
+                '/promotion_state: %s → %s is not a transition', old.promotion_state, coalesce(new.promotion_state, 'none')
+            ),
             hint = 'candidate → promoted | rejected; promoted → superseded | candidate; '
             'superseded → promoted | rejected; rejected → candidate.',
             schema = tg_table_schema, table = tg_table_name, column = 'promotion_state';

@@ -28,6 +28,13 @@ begin
             hint = 'Shorten or clean the name.',
             schema = tg_table_schema, table = tg_table_name, column = 'name', constraint = 'artifacts_name_wellformed';
     end if;
+    if new.id !~ '^\S{1,256}$' then
+        raise exception 'the id of a model is not well formed' using
+            errcode = 'check_violation',
+            detail = '/id: must be 1 to 256 characters without white space',
+            hint = 'Leave artifact_id out: model-<uuid> is given.',
+            schema = tg_table_schema, table = tg_table_name, column = 'id';
+    end if;
     if new.parent_version_id = new.id then
         raise exception 'a model cannot be its own parent' using
             errcode = 'MR007',
@@ -65,4 +72,4 @@ $function$;
 comment on function place_version() is
 $$Trigger function of artifacts_30_place_version: fills metadata_schema_version, allots version_number when it is NULL,
 and takes the latest flag from the version before. MR005 for what only the database may set;
-23502 without a name, 23514 for one that is not well formed.$$;
+23502 without a name, 23514 for a name or id that is not well formed.$$;

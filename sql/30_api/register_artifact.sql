@@ -19,13 +19,15 @@ declare
         when register_artifact.artifact_type is null or register_artifact.artifact_type !~ '^[a-z][a-z0-9_-]{0,62}$'
             then 'artifact_type'
         when register_artifact.title is null or register_artifact.title !~ '\S' then 'title'
+        when register_artifact.artifact_id !~ '^\S{1,256}$' then 'artifact_id'
     end;
 begin
     if v_argument is not null then
-        raise exception 'an artifact needs a type and a title' using
+        raise exception 'an artifact needs a type, a title, and an id or none' using
             errcode = 'invalid_parameter_value',
             detail = '/' || v_argument || case v_argument
                 when 'title' then ': must not be blank'
+                when 'artifact_id' then ': must be 1 to 256 characters without white space'
                 else ': must be 1 to 63 lower-case letters, digits, _ or -, a letter first'
             end,
             hint = 'For instance register_artifact(''dataset'', ''ImageNet-1k'').';
@@ -52,4 +54,4 @@ $function$;
 
 comment on function register_artifact(text, text, jsonb, text, text, text, text, text) is
 $$Registers an artifact that is no model and returns its id, '<artifact_type>-<uuid>' unless given. metadata is free-form.
-22023 for a blank title, a malformed type or 'model'; 23505 when artifact_id is taken.$$;
+22023 for a blank title, a malformed type or id, or 'model'; 23505 when artifact_id is taken.$$;
