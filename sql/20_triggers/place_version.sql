@@ -28,10 +28,10 @@ begin
             hint = 'Shorten or clean the name.',
             schema = tg_table_schema, table = tg_table_name, column = 'name', constraint = 'artifacts_name_wellformed';
     end if;
-    if new.id !~ '^\S{1,256}$' then
+    if not _is_artifact_id(new.id) then
         raise exception 'the id of a model is not well formed' using
             errcode = 'check_violation',
-            detail = '/id: must be 1 to 256 characters without white space',
+            detail = '/id: must be 1 to 256 characters without white space or control characters',
             hint = 'Leave artifact_id out: model-<uuid> is given.',
             schema = tg_table_schema, table = tg_table_name, column = 'id';
     end if;

@@ -19,7 +19,7 @@ declare
         when register_artifact.artifact_type is null or register_artifact.artifact_type !~ '^[a-z][a-z0-9_-]{0,62}$'
             then 'artifact_type'
         when register_artifact.title is null or register_artifact.title !~ '\S' then 'title'
-        when register_artifact.artifact_id !~ '^\S{1,256}$' then 'artifact_id'
+        when not _is_artifact_id(register_artifact.artifact_id) then 'artifact_id'
     end;
 begin
     if v_argument is not null then
@@ -27,7 +27,7 @@ begin
             errcode = 'invalid_parameter_value',
             detail = '/' || v_argument || case v_argument
                 when 'title' then ': must not be blank'
-                when 'artifact_id' then ': must be 1 to 256 characters without white space'
+                when 'artifact_id' then ': must be 1 to 256 characters without white space or control characters'
                 else ': must be 1 to 63 lower-case letters, digits, _ or -, a letter first'
             end,
             hint = 'For instance register_artifact(''dataset'', ''ImageNet-1k'').';
