@@ -38,7 +38,7 @@ stop: .venv/.client ## stop the local server; its data stay
 # The Python environment: what the command needs, and with .dev what the tests need on top.
 .venv/.client: pyproject.toml
 	@echo "setting up the Python environment in .venv" >&2
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear .venv
 	@$(PIP) install --editable .
 	@touch $@
 

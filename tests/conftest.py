@@ -37,9 +37,9 @@ Connect = Callable[..., psycopg.Connection]
 class Server(testing.postgresql.Postgresql):
     """testing.postgresql's server, able to run when we are root and with our engine on its Python's path."""
 
-    def __init__(self, programs: ServerPrograms, engine: Path) -> None:
+    def __init__(self, programs: ServerPrograms, engine: Path | None) -> None:
         self._engine = engine
-        # In memory of the machine's choosing, not below the checkout: the server's user must be able to reach it.
+        # Not below the checkout: the server's user must be able to reach it.
         base = Path(tempfile.mkdtemp(prefix="atlas-test-"))
         self._user = server_user()
         if self._user:
@@ -109,6 +109,13 @@ def server_url() -> Iterator[str]:
             yield server.url(database="postgres")
     finally:
         shutil.rmtree(engine, ignore_errors=True)
+
+
+@pytest.fixture
+def server_without_engine() -> Iterator[str]:
+    """URL of a second server, whose Python cannot import the validation engine."""
+    with Server(find_or_install(print), engine=None) as server:
+        yield server.url(database="postgres")
 
 
 def _with_database(url: str, name: str) -> str:

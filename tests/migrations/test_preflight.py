@@ -114,6 +114,12 @@ def test_a_read_only_database_is_refused(empty_database, tree):
     assert findings(empty_database, tree) == ["transactions are read-only here"]
 
 
+@pytest.mark.slow
+def test_a_server_whose_python_lacks_the_engine_is_refused(server_without_engine, tree):
+    (problem,) = findings(server_without_engine, tree)
+    assert problem.startswith("the server's Python cannot import jsonschema_rs (ModuleNotFoundError")
+
+
 @pytest.mark.parametrize("schema", ["", "pg_mine", "information_schema", "x" * 64, "ü" * 32])
 def test_a_schema_name_that_the_server_would_not_keep_is_refused(tree, schema):
     with pytest.raises(MigrationError, match="cannot be used"):
