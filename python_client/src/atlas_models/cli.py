@@ -202,7 +202,8 @@ def psql(arguments: tuple[str, ...], schema: str) -> None:
     cluster = LocalCluster(progress=_say)
     cluster.url()
     target = cluster.start(schema)
-    os.execvp(program, [program, target, *arguments])
+    # A refusal says what to do; which of our lines raised it is of no use to its reader (\\errverbose shows it).
+    os.execvp(program, [program, target, "--set", "SHOW_CONTEXT=never", *arguments])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""The examples of README.md, typed as printed: what they print is what the page shows."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from atlas_models.server_programs import find_psql
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+BLOCK = re.compile(r"```(sql|text|python|console)\n(.*?)```", re.DOTALL)
+
+
+def blocks() -> list[tuple[str, str]]:
+    return BLOCK.findall(README)
+
+
+def sql_with_output() -> list[tuple[str, str | None]]:
+    """Each SQL block with the text block that follows it, or None."""
+    found = blocks()
+    following = [*found[1:], ("end", "")]
+    return [
+        (text, answer if kind == "text" else None)
+        for (language, text), (kind, answer) in zip(found, following, strict=True)
+        if language == "sql"
+    ]
+
+
+def psql(url: str, statements: str) -> str:
+    program = find_psql()
+    assert program is not None
+    result = subprocess.run(
+        [program, "-X", "-q", "-v", "SHOW_CONTEXT=never", "-d", url],
+        input=statements,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "PGOPTIONS": "-c client_min_messages=warning"},
+        check=True,
+    )
+    return result.stdout + result.stderr
+
+
+def test_sql_examples_print_what_the_page_shows(database_url: str) -> None:
+    examples = sql_with_output()
+    assert len(examples) == 5
+    for statements, shown in examples:
+        printed = psql(database_url, statements)
+        if shown is None:
+            assert "ERROR" not in printed
+        else:
+            assert [line.rstrip() for line in printed.strip().splitlines()] == [
+                line.rstrip() for line in shown.strip().splitlines()
+            ]
+
+
+def test_the_python_example_prints_what_the_page_shows(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = blocks()
+    place = next(place for place, (language, _) in enumerate(found) if language == "python")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    exec(compile(found[place][1], "README.md", "exec"), {})
+    assert capsys.readouterr().out == found[place + 1][1]
+
+
+def test_every_page_that_is_linked_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    local = [link for link in links if "://" not in link]
+    assert local
+    assert [link for link in local if not (Path(__file__).parents[2] / link).exists()] == []
