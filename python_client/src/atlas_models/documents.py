@@ -49,6 +49,21 @@ def json_text(value: Any) -> str:
     return text
 
 
+def parse_jsonb(text: str | bytes) -> Any:
+    """Parses what PostgreSQL wrote, so that a number comes back equal to the one that was sent.
+
+    jsonb writes 6.02214076e23 as an integer of 24 digits. An integer beyond 64 bits is only accepted when a double
+    writes just these digits, so the double is what was meant.
+
+    Args:
+        text: JSON text.
+
+    Returns:
+        dict, list, str, bool, None; int within 64 bits, otherwise float.
+    """
+    return json.loads(text, parse_int=_integer_or_double)
+
+
 def text_problem(text: str) -> str | None:
     """Says why PostgreSQL cannot hold a text.
 
@@ -128,6 +143,12 @@ def _integer(value: int) -> str | Problem:
         return int.__repr__(value)
     except ValueError:  # beyond sys.get_int_max_str_digits()
         return Problem("", "holds a number that is neither a 64-bit integer nor a finite double")
+
+
+def _integer_or_double(digits: str) -> int | float:
+    if len(digits) < 19 or -(2**63) <= int(digits) < 2**63:
+        return int(digits)
+    return float(digits)
 
 
 def _add(problems: list[Problem], path: _Path, message: str) -> None:

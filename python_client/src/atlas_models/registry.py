@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
+from psycopg.types.json import set_json_loads
 
 from atlas_models import calls
 from atlas_models.connections import connect, connection_parameters
+from atlas_models.documents import parse_jsonb
 from atlas_models.errors import AtlasError, ConnectionFailed, Problem, database_errors
 from atlas_models.migration_errors import DatabaseUnreachableError
 from atlas_models.results import ModelVersion, Promotion, RegisteredModel, Registration, Transition
@@ -380,6 +382,7 @@ class Registry:
 
     def _all(self, call: calls.Call[T]) -> list[T]:
         with database_errors(), self._connection.cursor(row_factory=dict_row) as cursor:
+            set_json_loads(parse_jsonb, cursor)  # for this cursor only, whatever the caller's connection has
             cursor.execute(call.query, call.arguments)
             return [call.read(row) for row in cursor]
 

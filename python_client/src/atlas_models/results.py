@@ -95,7 +95,8 @@ class ModelVersion:
     """One row of the view ``models``: everything the registry knows of a model version.
 
     The columns are those of the view, described by its comments in the database. Times are aware datetimes in the
-    time zone of the session. JSON numbers are int, or float where they have a fraction or an exponent.
+    time zone of the session. JSON numbers are int within 64 bits, otherwise float, and equal to those that were
+    registered (a Decimal comes back as its nearest float).
     """
 
     artifact_id: str
