@@ -95,7 +95,7 @@ def test_the_printed_commands_do_not_repeat_a_password_of_the_users(database_url
     result = atlas("migrate", DATABASE_URL=url)
     assert result.returncode == 0
     assert "from-the-user" not in result.stdout
-    assert 'psql "$DATABASE_URL" -c' in result.stdout
+    assert '  psql "$DATABASE_URL" ' in result.stdout
 
 
 # --- wrong URLs and unreachable servers -----------------------------------------------------------------------------
