@@ -61,6 +61,10 @@ class _Server:
     def major(self) -> int:
         return self.version // 10000
 
+    @property
+    def can_try_plpython(self) -> bool:
+        return self.is_superuser and self.has_plpython and not self.in_recovery and not self.read_only
+
 
 def check_schema_name(schema: str) -> None:
     """Refuses a schema name that PostgreSQL keeps for itself or would cut short.
@@ -91,7 +95,7 @@ def check_server(conn: psycopg.Connection[TupleRow], schema: str) -> None:
     """
     server = _ask(conn)
     findings = _server_findings(server)
-    if not findings:
+    if server.can_try_plpython:
         findings += _engine_findings(conn, server)
     findings += _foreign_table_findings(conn, schema)
     if findings:
@@ -139,7 +143,7 @@ def _server_findings(server: _Server) -> list[_Finding]:
         findings.append(
             _Finding(
                 f"the database's encoding is {server.encoding}, UTF8 is needed",
-                "createdb --encoding=UTF8 --template=template0 …",
+                "make another one: createdb --encoding=UTF8 --locale=C.UTF-8 --template=template0 name",
             )
         )
     if not server.has_plpython:
