@@ -6,6 +6,8 @@ set search_path from current
 as $function$
 declare
     v_models jsonb[];
+    v_model jsonb;
+    v_new_ids text[];
     v_place integer;
     v_refused integer := 0;
     v_lines text[] := '{}';
@@ -22,9 +24,29 @@ begin
         return;
     end if;
     v_models := array(select e from jsonb_array_elements(models) as e);
+    v_new_ids := array(
+        select m.element ->> 'artifact_id'
+        from unnest(v_models) as m (element)
+        where not exists (select from artifacts as a where a.id = m.element ->> 'artifact_id')
+    );
     for v_place in 1 .. cardinality(v_models) loop
+        v_model := v_models[v_place];
+        -- What it is made from may stand further on in the set, or be refused itself: neither is this model's fault.
+        if
+            v_model ->> 'parent_version_id' is distinct from v_model ->> 'artifact_id'
+            and v_model ->> 'parent_version_id' = any(v_new_ids)
+        then
+            v_model := v_model - 'parent_version_id'::text;
+        end if;
+        if
+            v_model #>> '{metadata,base_model_id}' is distinct from v_model ->> 'artifact_id'
+            and v_model #>> '{metadata,base_model_id}' = any(v_new_ids)
+            and coalesce(v_model ->> 'base_model_id', v_model #>> '{metadata,base_model_id}') = v_model #>> '{metadata,base_model_id}'
+        then
+            v_model := (v_model #- '{metadata,base_model_id}') - 'base_model_id'::text;
+        end if;
         begin
-            perform _register(array[jsonb_populate_record(null::model_registration, v_models[v_place])]);
+            perform _register(array[jsonb_populate_record(null::model_registration, v_model)]);
         exception when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then
             get stacked diagnostics
                 v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,

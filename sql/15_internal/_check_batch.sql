@@ -5,8 +5,17 @@ language plpgsql stable called on null input parallel safe security invoker
 set search_path from current
 as $function$
 declare
-    v_arguments constant text[] := array(
-        select a.attname::text
+    -- Which JSON each parameter takes; any at all for those of type jsonb.
+    v_arguments constant jsonb := (
+        select jsonb_object_agg(
+            a.attname,
+            case a.atttypid
+                when 'text'::regtype then 'string'
+                when 'timestamptz'::regtype then 'time'
+                when 'boolean'::regtype then 'boolean'
+                else 'any'
+            end
+        )
         from pg_attribute as a
         where a.attrelid = 'model_registration'::regclass and a.attnum > 0 and not a.attisdropped
     );
@@ -18,18 +27,33 @@ begin
         select string_agg(p.problem, e'\n')
         into v_problems
         from (
-            select
-                case
-                    when jsonb_typeof(e.element) <> 'object' then
-                        format('/%s: must be an object, not %s', e.place - 1, jsonb_typeof(e.element))
-                    else
-                        format('/%s/%s: is not a parameter of register_model()', e.place - 1, k.unknown)
-                end as problem
+            select format('/%s: must be an object, not %s', e.place - 1, jsonb_typeof(e.element)) as problem
             from jsonb_array_elements(models) with ordinality as e (element, place)
-            left join lateral jsonb_object_keys(
-                case when jsonb_typeof(e.element) = 'object' then e.element - v_arguments else '{}' end
-            ) as k (unknown) on true
-            where jsonb_typeof(e.element) <> 'object' or k.unknown is not null
+            where jsonb_typeof(e.element) <> 'object'
+            union all
+            select
+                format(
+                    '/%s/%s: %s', given.place - 1,
+                    -- A JSON pointer on one line, whatever the key is.
+                    left(btrim(to_json(replace(replace(given.key, '~', '~0'), '/', '~1'))::text, '"'), 256),
+                    case
+                        when given.asked is null then 'is not a parameter of register_model()'
+                        when given.asked = 'time' and given.type = 'string' then 'must be a date and time, such as 2024-05-01T12:00:00Z'
+                        else format('must be a %s, not %s', replace(given.asked, 'time', 'string'), given.type)
+                    end
+                )
+            from (
+                select e.place, m.key, m.value, jsonb_typeof(m.value) as type, v_arguments ->> m.key as asked
+                from jsonb_array_elements(models) with ordinality as e (element, place)
+                cross join lateral jsonb_each(
+                    case when jsonb_typeof(e.element) = 'object' then e.element else '{}' end
+                ) as m
+            ) as given
+            where
+                given.asked is null
+                -- 'now' and 'yesterday' would be taken as times, and mean another one at each attempt.
+                or (given.asked = 'time' and given.type = 'string' and given.value #>> '{}' !~ '^\d')
+                or (given.type <> 'null' and given.asked <> 'any' and given.type <> replace(given.asked, 'time', 'string'))
             limit 100
         ) as p;
     end if;
@@ -43,4 +67,5 @@ end
 $function$;
 
 comment on function _check_batch(jsonb) is
-$$Refuses (22023) what is no array of objects, and keys that are no parameter of register_model().$$;
+$$Refuses (22023) what is no array of objects, keys that are no parameter of register_model(), and values of another JSON type
+than the parameter's, which would silently become text.$$;

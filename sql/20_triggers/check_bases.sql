@@ -30,25 +30,21 @@ begin
         union
         select source.artifact_id
         from ranked as source
-        where
-            source.base_model_id is not null
-            and exists (
-                select from artifacts as child
-                where
-                    child.parent_version_id = source.artifact_id
-                    and not exists (select from ranked as r where r.artifact_id = child.id)
-            )
+        where exists (
+            select from artifacts as child
+            where
+                child.parent_version_id = source.artifact_id
+                and not exists (select from ranked as r where r.artifact_id = child.id)
+        )
         union
         select source.artifact_id
         from ranked as source
-        where
-            source.base_model_id is not null
-            and exists (
-                select from model_versions as derived
-                where
-                    derived.base_model_id = source.artifact_id
-                    and not exists (select from ranked as r where r.artifact_id = derived.artifact_id)
-            )
+        where exists (
+            select from model_versions as derived
+            where
+                derived.base_model_id = source.artifact_id
+                and not exists (select from ranked as r where r.artifact_id = derived.artifact_id)
+        )
     )
 
     select array_to_string(_lineage_cycles(array_agg(s.artifact_id)), ', ')

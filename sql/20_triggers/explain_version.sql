@@ -21,18 +21,30 @@ begin
         v_constraint := 'model_versions_training_ends_after_start';
         v_problem := '/training_completed_at: must not be before training_started_at';
         v_hint := 'Check both times and their time zones.';
-    elsif jsonb_typeof(new.training_params_json) <> 'object' or octet_length(new.training_params_json::text) > 1048576 then
+    elsif
+        jsonb_typeof(new.training_params_json) <> 'object'
+        or not has_bounded_numbers(new.training_params_json)
+        or octet_length(new.training_params_json::text) > 1048576
+    then
         v_constraint := 'model_versions_training_params_bounded';
-        v_problem := '/training_params_json: must be an object of at most 1048576 bytes of text';
+        v_problem := '/training_params_json: must be an object of at most 1048576 bytes of text, with finite numbers';
         v_hint := 'Give parameter name → value.';
-    elsif jsonb_typeof(new.eval_metrics_json) <> 'object' or octet_length(new.eval_metrics_json::text) > 1048576 then
+    elsif
+        jsonb_typeof(new.eval_metrics_json) <> 'object'
+        or not has_bounded_numbers(new.eval_metrics_json)
+        or octet_length(new.eval_metrics_json::text) > 1048576
+    then
         v_constraint := 'model_versions_eval_metrics_bounded';
-        v_problem := '/eval_metrics_json: must be an object of at most 1048576 bytes of text';
+        v_problem := '/eval_metrics_json: must be an object of at most 1048576 bytes of text, with finite numbers';
         v_hint := 'Give metric name → value.';
     elsif char_length(new.idempotency_key) not between 1 and 256 then
         v_constraint := 'model_versions_idempotency_key_wellformed';
         v_problem := '/idempotency_key: must be 1 to 256 characters';
         v_hint := 'A UUID made once for each intended registration does.';
+    elsif (new.idempotency_key is null) <> (new.idempotency_digest is null) then
+        v_constraint := 'model_versions_idempotency_complete';
+        v_problem := '/idempotency_key: comes with idempotency_digest, or neither does';
+        v_hint := 'Leave both out: register_model() fills them.';
     end if;
     if v_constraint is not null then
         raise exception 'invalid model version: %', ltrim(split_part(v_problem, ':', 1), '/') using

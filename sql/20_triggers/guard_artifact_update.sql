@@ -8,8 +8,9 @@ declare
     v_column text;
     v_is_legacy constant boolean := old.metadata_schema_version is not distinct from 0;
 begin
-    if old.artifact_type <> new.artifact_type then
-        raise exception 'artifact % cannot change its type from % to %', old.id, old.artifact_type, new.artifact_type using
+    if old.artifact_type is distinct from new.artifact_type then
+        raise exception 'artifact % cannot change its type from % to %',
+            old.id, old.artifact_type, coalesce(new.artifact_type, 'none') using
             errcode = 'MR005',
             detail = '/artifact_type: an artifact never becomes a model, and a model never ceases to be one',
             hint = 'Register a new artifact: register_model() for a model, register_artifact() for anything else.',
@@ -18,7 +19,7 @@ begin
 
     -- A legacy row gets its name, number and lineage when it is taken over, and keeps them from then on.
     v_column := case
-        when new.id <> old.id then 'id'
+        when new.id is distinct from old.id then 'id'
         when v_is_legacy then null
         when new.name is distinct from old.name then 'name'
         when new.version_number is distinct from old.version_number then 'version_number'
@@ -59,7 +60,7 @@ begin
             schema = tg_table_schema, table = tg_table_name, column = 'metadata_schema_version';
     end if;
 
-    if new.updated_at is not distinct from old.updated_at then
+    if new.updated_at is null or new.updated_at = old.updated_at then
         new.updated_at := now();
     end if;
     return new;

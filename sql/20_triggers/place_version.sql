@@ -4,6 +4,8 @@ returns trigger
 language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
 as $function$
+declare
+    v_standing record;
 begin
     if new.metadata_schema_version is null then
         new.metadata_schema_version := current_metadata_schema_version();
@@ -28,7 +30,7 @@ begin
             hint = 'Shorten or clean the name.',
             schema = tg_table_schema, table = tg_table_name, column = 'name', constraint = 'artifacts_name_wellformed';
     end if;
-    if not _is_artifact_id(new.id) then
+    if _is_artifact_id(new.id) is not true then
         raise exception 'the id of a model is not well formed' using
             errcode = 'check_violation',
             detail = '/id: must be 1 to 256 characters without white space or control characters',
@@ -50,7 +52,33 @@ begin
             schema = tg_table_schema, table = tg_table_name, column = 'superseded_by';
     end if;
 
+    if new.version_number < 1 then
+        raise exception 'a version number was given out of turn' using
+            errcode = 'MR006',
+            detail = format('%s: the next number is not %s', new.name, new.version_number),
+            hint = 'Leave version_number out: the next one is allotted.',
+            schema = tg_table_schema, table = tg_table_name, column = 'version_number';
+    end if;
+    new.created_at := coalesce(new.created_at, now());
+    new.updated_at := coalesce(new.updated_at, new.created_at);
+
     -- register_models() numbers its rows beforehand; only the last of a name comes as the latest.
+    if new.version_number is null or new.is_latest is not false then
+        -- ON CONFLICT will decide on a row that is there already: nothing moves for it.
+        select a.version_number, a.is_latest into v_standing from artifacts as a where a.id = new.id;
+        if not found and new.version_number is not null then
+            select a.version_number, a.is_latest
+            into v_standing
+            from artifacts as a
+            where a.name = new.name and a.version_number = new.version_number;
+        end if;
+        if found then
+            new.version_number := coalesce(new.version_number, v_standing.version_number, 1);
+            new.is_latest := coalesce(v_standing.is_latest, false);
+            return new;
+        end if;
+    end if;
+
     if new.version_number is null then
         new.version_number := _lock_model_name(new.name) + 1;
         -- Rows that the same statement inserted before are not counted yet.
@@ -58,7 +86,7 @@ begin
         into new.version_number
         from artifacts as a
         where a.name = new.name;
-    elsif new.is_latest is not false then
+    elsif new.is_latest is not false or new.version_number = 1 then
         perform _lock_model_name(new.name);
     end if;
     if new.is_latest is not false then

@@ -6,14 +6,16 @@ set search_path from current
 as $function$
 begin
     perform _check_batch(models);
-    return query
-    select r.artifact_id, r.version_number, r.created
-    from _register(array(select m from jsonb_populate_recordset(null::model_registration, models) as m)) as r;
-exception
-    -- All of these can be one model's fault; anything else (a lost connection, a serialization failure) goes straight on.
-    when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then
-        perform _blame_models(models);
-        raise;
+    begin
+        return query
+        select r.artifact_id, r.version_number, r.created
+        from _register(array(select m from jsonb_populate_recordset(null::model_registration, models) as m)) as r;
+    exception
+        -- All of these can be one model's fault; anything else (a lost connection, a serialization failure) goes straight on.
+        when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then
+            perform _blame_models(models);
+            raise;
+    end;
 end
 $function$;
 
