@@ -58,30 +58,15 @@ def json_pointer(path: Any) -> str:
     """Write a path as an RFC 6901 JSON pointer on one line: control characters are escaped as in JSON."""
     steps = (str(step).replace("~", "~0").replace("/", "~1") for step in path)
     return "".join("/" + json.dumps(step, ensure_ascii=False)[1:-1] for step in steps)
-"""What is wrong with a model's metadata: limits on the document first, then the schema, one line a problem."""
+"""The limits that hold for every document, whatever the schema says: size, depth, numbers."""
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any, NamedTuple
-
+from typing import Any
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 100
-MAX_PROBLEMS = 100
-MAX_LINE = 400
-
-_ARTICLES = {"integer": "an integer", "array": "a list", "object": "an object", "null": "null"}
-
-
-class Problem(NamedTuple):
-    """One thing wrong with a document: where (JSON pointer), by which keyword, and what; never the value itself."""
-
-    path: str
-    keyword: str
-    message: str
 
 
 class LimitExceededError(ValueError):
@@ -89,7 +74,7 @@ class LimitExceededError(ValueError):
 
     def __init__(self, keyword: str, message: str) -> None:
         super().__init__(message)
-        self.problem = Problem("", keyword, message)
+        self.keyword = keyword
 
 
 def parse_document(text: str) -> Any:
@@ -148,6 +133,26 @@ def is_valid(validator: Any, text: str | None) -> bool:
         return bool(validator.is_valid(parse_document(text)))
     except (ValueError, RecursionError):
         return False
+"""What is wrong with a model's metadata, one line a problem: the limits first, then the schema."""
+
+import difflib
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+
+MAX_PROBLEMS = 100
+MAX_LINE = 400
+
+_ARTICLES = {"integer": "an integer", "array": "a list", "object": "an object", "null": "null"}
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a document: where (JSON pointer), by which keyword, and what; never the value itself."""
+
+    path: str
+    keyword: str
+    message: str
 
 
 def find_problems(validator: Any, schema: Any, text: str | None) -> list[Problem]:
@@ -161,7 +166,7 @@ def find_problems(validator: Any, schema: Any, text: str | None) -> list[Problem
     try:
         document = parse_document(text)
     except LimitExceededError as error:
-        return [error.problem]
+        return [Problem("", error.keyword, str(error))]
     except ValueError:
         return [Problem("", "json", "is not valid JSON")]
     errors = list(validator.iter_errors(document))

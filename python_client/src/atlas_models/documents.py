@@ -10,7 +10,7 @@ from typing import Any
 
 from atlas_models.errors import Problem
 from atlas_models.validation.engine import json_pointer
-from atlas_models.validation.metadata import MAX_DEPTH
+from atlas_models.validation.limits import MAX_DEPTH
 
 _Path = tuple[str | int, ...]
 

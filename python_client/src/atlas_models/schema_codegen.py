@@ -19,7 +19,7 @@ from typing import Any
 
 import jsonschema_rs
 
-from atlas_models.validation import engine, metadata
+from atlas_models.validation import engine, limits, metadata
 
 CURRENT = "model_artifact_metadata.json"
 _ID = re.compile(r"urn:atlas:model-artifact-metadata:([1-9][0-9]*)")
@@ -117,7 +117,7 @@ def self_test(schemas: Path, version: SchemaVersion) -> int:
     for name, (document, problems) in wanted.items():
         text = json.dumps(document)
         found = metadata.as_lines(metadata.find_problems(validator, version.schema, text)).splitlines()
-        if found != problems or metadata.is_valid(validator, text) is bool(problems):
+        if found != problems or limits.is_valid(validator, text) is bool(problems):
             raise SchemaError(f"examples/{path.name}: {name}: expected {problems}, found {found}")
     return len(wanted)
 
@@ -125,11 +125,12 @@ def self_test(schemas: Path, version: SchemaVersion) -> int:
 def render(template: str, versions: list[SchemaVersion]) -> str:
     """Fill a template.
 
-    ``{{ engine }}`` and ``{{ metadata }}`` become the validation sources, ``{{ schemas }}`` a dict of version → schema
-    text, ``{{ current }}`` the current number.
+    ``{{ engine }}``, ``{{ limits }}`` and ``{{ metadata }}`` become the validation sources, ``{{ schemas }}`` a dict of
+    version → schema text, ``{{ current }}`` the current number.
     """
     parts = {
         "engine": _source(engine),
+        "limits": _source(limits),
         "metadata": _source(metadata),
         "schemas": _schemas_literal(versions),
     }

@@ -12,7 +12,7 @@ if schema_version == 0:
     return True
 if "validators" not in SD:
     {{ engine }}
-    {{ metadata }}
+    {{ limits }}
     {{ schemas }}
     SD["is_valid"] = is_valid
     SD["validators"] = {number: compile_schema(json.loads(text)) for number, text in SCHEMAS.items()}

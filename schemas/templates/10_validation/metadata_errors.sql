@@ -8,6 +8,7 @@ set search_path from current
 as $python$
 if "find_problems" not in SD:
     {{ engine }}
+    {{ limits }}
     {{ metadata }}
     {{ schemas }}
     class InvalidParameter(plpy.Error):

@@ -7,6 +7,7 @@ language plpython3u volatile called on null input parallel unsafe security invok
 set search_path from current
 as $python$
 {{ engine }}
+{{ limits }}
 {{ metadata }}
 {{ schemas }}
 

@@ -1,0 +1,75 @@
+"""The limits that hold for every document, whatever the schema says: size, depth, numbers."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any
+
+MAX_BYTES = 1_048_576
+MAX_DEPTH = 100
+
+
+class LimitExceededError(ValueError):
+    """The document breaks a limit that holds whatever the schema says."""
+
+    def __init__(self, keyword: str, message: str) -> None:
+        super().__init__(message)
+        self.keyword = keyword
+
+
+def parse_document(text: str) -> Any:
+    """Parse JSON text into Python values within the limits.
+
+    Integers must fit 64 bits or be exactly what a double writes; other numbers must be finite doubles; at most 1 MiB
+    of UTF-8 text; at most 100 levels. Raises LimitExceededError, or ValueError when the text is no JSON.
+    """
+    if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode()) > MAX_BYTES):
+        raise LimitExceededError("size", f"is larger than {MAX_BYTES} bytes of text")
+    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        raise LimitExceededError("depth", f"is nested deeper than {MAX_DEPTH} levels")
+    return _DECODER.decode(text)
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+        if token.group() in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token.group() in "]}":
+            depth -= 1
+    return deepest
+
+
+def _bounded_integer(digits: str) -> int | float:
+    if len(digits) < 19 or (len(digits) <= 20 and -(2**63) <= int(digits) < 2**63):
+        return int(digits)
+    # 3.14e23 is stored by jsonb as an integer of 24 digits: still a double, so still welcome.
+    value = float(digits)
+    if value - value == 0 and Decimal(repr(value)) == Decimal(digits):
+        return value
+    raise LimitExceededError("number", "holds a number that is neither a 64-bit integer nor a finite double")
+
+
+def _finite_float(digits: str) -> float:
+    value = float(digits)
+    if value - value != 0:
+        return float(_not_finite(digits))
+    return value
+
+
+def _not_finite(_: str) -> float:
+    raise LimitExceededError("number", "holds a number that is not finite")
+
+
+_DECODER = json.JSONDecoder(parse_int=_bounded_integer, parse_float=_finite_float, parse_constant=_not_finite)
+
+
+def is_valid(validator: Any, text: str | None) -> bool:
+    """Whether a document given as JSON text is within the limits and valid; never raises for a document."""
+    if text is None:
+        return False
+    try:
+        return bool(validator.is_valid(parse_document(text)))
+    except (ValueError, RecursionError):
+        return False
