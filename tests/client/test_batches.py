@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from atlas_models import InvalidArgument, InvalidMetadata, RegisteredModel, Registration, Registry, UnknownReference
+from atlas_models import (
+    InvalidArgument,
+    InvalidMetadata,
+    LineageError,
+    RegisteredModel,
+    Registration,
+    Registry,
+    UnknownReference,
+)
 
 
 def count(conn):
@@ -144,3 +152,10 @@ def test_keys_given_twice_register_nothing_twice(registry, conn, internal):
     assert [model.artifact_id for model in again] == [model.artifact_id for model in first]
     assert [model.created for model in again] == [False, False, False]
     assert count(conn) == 3
+
+
+def test_a_refusal_without_a_constraint_has_none(registry, internal):
+    with pytest.raises(LineageError) as caught:
+        registry.register_models([{"name": "a", "metadata": internal, "artifact_id": "x", "parent_version_id": "x"}])
+    assert caught.value.constraint is None
+    assert caught.value.problems == [("/0/parent_version_id", "x is this version itself")]

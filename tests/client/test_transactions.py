@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
+from waiting import wait_until
 
 from atlas_models import InvalidMetadata, Registry
 
@@ -19,12 +20,14 @@ def test_with_a_url_each_call_is_committed(registry, conn, internal):
 
 
 def test_with_a_url_the_connection_is_closed_at_the_end(database_url, conn):
+    sessions = "select count(*) from pg_stat_activity where datname = current_database() and application_name = %s"
+
+    def open_sessions():
+        return conn.execute(sessions, ["atlas client"]).fetchone()[0]
+
     with Registry(database_url):
-        pass
-    query = (
-        "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'atlas client'"
-    )
-    assert conn.execute(query).fetchone() == (0,)
+        assert open_sessions() == 1
+    wait_until(lambda: open_sessions() == 0, "the session of the registry to end")
 
 
 def test_with_a_url_an_error_does_not_spoil_the_next_call(registry, internal):

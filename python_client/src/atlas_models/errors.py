@@ -195,7 +195,7 @@ def from_database(error: psycopg.Error) -> AtlasError | None:
     return kind(
         error.diag.message_primary or "the database refused the call",
         sqlstate=error.sqlstate,
-        constraint=error.diag.constraint_name,
+        constraint=error.diag.constraint_name or None,
         problems=_problems(error),
         hint=error.diag.message_hint or _HINTS.get(kind, ""),
     )
