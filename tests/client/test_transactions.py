@@ -5,9 +5,9 @@ from __future__ import annotations
 import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
-from waiting import wait_until
 
 from atlas_models import InvalidMetadata, Registry
+from waiting import wait_until
 
 
 def count(conn):
