@@ -14,12 +14,15 @@ if "validators" not in SD:
     """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
     import json
+    import re
     from collections import OrderedDict
     from typing import Any
 
     import jsonschema_rs
 
     MAX_CACHED_SCHEMAS = 64
+    # The engine walks documents on the native stack: a few ten thousand levels would crash the server process.
+    MAX_NESTING = 500
 
 
     def compile_schema(schema: Any) -> Any:
@@ -32,12 +35,26 @@ if "validators" not in SD:
         return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
 
 
+    def is_nested_deeper(text: str, levels: int) -> bool:
+        """Whether arrays and objects of a JSON text are nested deeper than so many levels."""
+        if text.count("{") + text.count("[") <= levels:
+            return False
+        depth = 0
+        for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+            if token.group() in "[{":
+                depth += 1
+                if depth > levels:
+                    return True
+            elif token.group() in "]}":
+                depth -= 1
+        return False
+
+
     def parse_json(text: str) -> Any:
-        """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes."""
-        try:
-            return json.loads(text)
-        except RecursionError:
-            raise ValueError("the document is nested too deeply") from None
+        """Parse JSON text; raises ValueError for text that is none or is nested deeper than 500 levels."""
+        if is_nested_deeper(text, MAX_NESTING):
+            raise ValueError(f"the document is nested deeper than {MAX_NESTING} levels")
+        return json.loads(text)
 
 
     class SchemaCache:
@@ -66,9 +83,9 @@ if "validators" not in SD:
     """The limits that hold for every document, whatever the schema says: size, depth, numbers."""
 
     import json
-    import re
     from decimal import Decimal
     from typing import Any
+
 
     MAX_BYTES = 1_048_576
     MAX_DEPTH = 100
@@ -90,20 +107,9 @@ if "validators" not in SD:
         """
         if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode()) > MAX_BYTES):
             raise LimitExceededError("size", f"is larger than {MAX_BYTES} bytes of text")
-        if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+        if is_nested_deeper(text, MAX_DEPTH):
             raise LimitExceededError("depth", f"is nested deeper than {MAX_DEPTH} levels")
         return _DECODER.decode(text)
-
-
-    def _depth(text: str) -> int:
-        deepest = depth = 0
-        for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-            if token.group() in "[{":
-                depth += 1
-                deepest = max(deepest, depth)
-            elif token.group() in "]}":
-                depth -= 1
-        return deepest
 
 
     def _bounded_integer(digits: str) -> int | float:
@@ -136,7 +142,7 @@ if "validators" not in SD:
             return False
         try:
             return bool(validator.is_valid(parse_document(text)))
-        except (ValueError, RecursionError):
+        except ValueError:
             return False
     SCHEMAS = {
         1: r"""{"$schema":"http://json-schema.org/draft-07/schema#","$id":"urn:atlas:model-artifact-metadata:1","title":"Metadata of a model artifact, version 1","description":"What a model must say of itself to be registered: what it is, where it came from, how to reproduce it. is_external selects the variant: false for a model trained here, true for one taken over from elsewhere. Facts without a field of their own go into extra; every other unknown field is refused, so that a misspelt one is noticed.","type":"object","required":["is_external"],"properties":{"is_external":{"type":"boolean"}},"oneOf":[{"title":"Internal model","required":["is_external","model_family","framework","parameter_count","training_data","evaluation_dataset","evaluation_metrics"],"properties":{"is_external":{"const":false},"model_family":{"$ref":"#/definitions/label"},"framework":{"$ref":"#/definitions/label"},"parameter_count":{"$ref":"#/definitions/parameter_count"},"training_data":{"$ref":"#/definitions/text_or_texts"},"evaluation_dataset":{"$ref":"#/definitions/text_or_texts"},"evaluation_metrics":{"$ref":"#/definitions/metrics"},"benchmark_id":{"$ref":"#/definitions/label"},"base_model_id":{"$ref":"#/definitions/artifact_id"},"training_config":{"type":"object"},"task":{"$ref":"#/definitions/label"},"license":{"$ref":"#/definitions/label"},"description":{"$ref":"#/definitions/text"},"extra":{"$ref":"#/definitions/extra"}},"additionalProperties":false},{"title":"External model","required":["is_external","model_family","framework","external_source_url","external_source_version"],"properties":{"is_external":{"const":true},"model_family":{"$ref":"#/definitions/label"},"framework":{"$ref":"#/definitions/label"},"external_source_url":{"description":"Where the model was taken from: an absolute URI.","type":"string","format":"uri","maxLength":2048},"external_source_version":{"description":"Which version was taken, in the source's own terms: a Hugging Face revision, a Git commit, a Zenodo version, a release tag.","$ref":"#/definitions/label"},"parameter_count":{"$ref":"#/definitions/parameter_count"},"training_data":{"$ref":"#/definitions/text_or_texts"},"evaluation_dataset":{"$ref":"#/definitions/text_or_texts"},"evaluation_metrics":{"$ref":"#/definitions/metrics"},"benchmark_id":{"$ref":"#/definitions/label"},"base_model_id":{"$ref":"#/definitions/artifact_id"},"training_config":{"type":"object"},"task":{"$ref":"#/definitions/label"},"license":{"$ref":"#/definitions/label"},"description":{"$ref":"#/definitions/text"},"extra":{"$ref":"#/definitions/extra"}},"additionalProperties":false}],"definitions":{"text":{"description":"Text with at least one character that is not white space.","type":"string","pattern":"\\S"},"label":{"description":"A short text that is not blank.","type":"string","pattern":"\\S","maxLength":256},"artifact_id":{"description":"The id of a model that is registered already; an outside base is registered first, as an external model.","type":"string","pattern":"\\S","maxLength":2048},"text_or_texts":{"description":"One text, or a list of at least one.","anyOf":[{"$ref":"#/definitions/text"},{"type":"array","minItems":1,"items":{"$ref":"#/definitions/text"}}]},"parameter_count":{"description":"Number of parameters; 0 for a model made of rules.","type":"integer","minimum":0,"maximum":9223372036854775807},"metrics":{"description":"At least one metric: its name, and its value as a finite number.","type":"object","minProperties":1,"propertyNames":{"$ref":"#/definitions/label"},"additionalProperties":{"type":"number"}},"extra":{"description":"Anything else worth keeping. Kept as it is, never interpreted.","type":"object"}}}""",

@@ -10,12 +10,15 @@ if "compile" not in SD:
     """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
     import json
+    import re
     from collections import OrderedDict
     from typing import Any
 
     import jsonschema_rs
 
     MAX_CACHED_SCHEMAS = 64
+    # The engine walks documents on the native stack: a few ten thousand levels would crash the server process.
+    MAX_NESTING = 500
 
 
     def compile_schema(schema: Any) -> Any:
@@ -28,12 +31,26 @@ if "compile" not in SD:
         return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
 
 
+    def is_nested_deeper(text: str, levels: int) -> bool:
+        """Whether arrays and objects of a JSON text are nested deeper than so many levels."""
+        if text.count("{") + text.count("[") <= levels:
+            return False
+        depth = 0
+        for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+            if token.group() in "[{":
+                depth += 1
+                if depth > levels:
+                    return True
+            elif token.group() in "]}":
+                depth -= 1
+        return False
+
+
     def parse_json(text: str) -> Any:
-        """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes."""
-        try:
-            return json.loads(text)
-        except RecursionError:
-            raise ValueError("the document is nested too deeply") from None
+        """Parse JSON text; raises ValueError for text that is none or is nested deeper than 500 levels."""
+        if is_nested_deeper(text, MAX_NESTING):
+            raise ValueError(f"the document is nested deeper than {MAX_NESTING} levels")
+        return json.loads(text)
 
 
     class SchemaCache:

@@ -9,12 +9,15 @@ as $python$
 """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
 import json
+import re
 from collections import OrderedDict
 from typing import Any
 
 import jsonschema_rs
 
 MAX_CACHED_SCHEMAS = 64
+# The engine walks documents on the native stack: a few ten thousand levels would crash the server process.
+MAX_NESTING = 500
 
 
 def compile_schema(schema: Any) -> Any:
@@ -27,12 +30,26 @@ def compile_schema(schema: Any) -> Any:
     return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
 
 
+def is_nested_deeper(text: str, levels: int) -> bool:
+    """Whether arrays and objects of a JSON text are nested deeper than so many levels."""
+    if text.count("{") + text.count("[") <= levels:
+        return False
+    depth = 0
+    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
+        if token.group() in "[{":
+            depth += 1
+            if depth > levels:
+                return True
+        elif token.group() in "]}":
+            depth -= 1
+    return False
+
+
 def parse_json(text: str) -> Any:
-    """Parse JSON text; raises ValueError for text that is none or is nested deeper than the parser goes."""
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError("the document is nested too deeply") from None
+    """Parse JSON text; raises ValueError for text that is none or is nested deeper than 500 levels."""
+    if is_nested_deeper(text, MAX_NESTING):
+        raise ValueError(f"the document is nested deeper than {MAX_NESTING} levels")
+    return json.loads(text)
 
 
 class SchemaCache:
@@ -61,9 +78,9 @@ def json_pointer(path: Any) -> str:
 """The limits that hold for every document, whatever the schema says: size, depth, numbers."""
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
+
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 100
@@ -85,20 +102,9 @@ def parse_document(text: str) -> Any:
     """
     if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode()) > MAX_BYTES):
         raise LimitExceededError("size", f"is larger than {MAX_BYTES} bytes of text")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if is_nested_deeper(text, MAX_DEPTH):
         raise LimitExceededError("depth", f"is nested deeper than {MAX_DEPTH} levels")
     return _DECODER.decode(text)
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-        if token.group() in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token.group() in "]}":
-            depth -= 1
-    return deepest
 
 
 def _bounded_integer(digits: str) -> int | float:
@@ -131,7 +137,7 @@ def is_valid(validator: Any, text: str | None) -> bool:
         return False
     try:
         return bool(validator.is_valid(parse_document(text)))
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
 """What is wrong with a model's metadata, one line a problem: the limits first, then the schema."""
 

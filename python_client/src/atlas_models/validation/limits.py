@@ -1,9 +1,10 @@
 """The limits that hold for every document, whatever the schema says: size, depth, numbers."""
 
 import json
-import re
 from decimal import Decimal
 from typing import Any
+
+from atlas_models.validation.engine import is_nested_deeper
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 100
@@ -25,20 +26,9 @@ def parse_document(text: str) -> Any:
     """
     if len(text) > MAX_BYTES or (len(text) > MAX_BYTES // 4 and len(text.encode()) > MAX_BYTES):
         raise LimitExceededError("size", f"is larger than {MAX_BYTES} bytes of text")
-    if text.count("{") + text.count("[") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
+    if is_nested_deeper(text, MAX_DEPTH):
         raise LimitExceededError("depth", f"is nested deeper than {MAX_DEPTH} levels")
     return _DECODER.decode(text)
-
-
-def _depth(text: str) -> int:
-    deepest = depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-        if token.group() in "[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token.group() in "]}":
-            depth -= 1
-    return deepest
 
 
 def _bounded_integer(digits: str) -> int | float:
@@ -71,5 +61,5 @@ def is_valid(validator: Any, text: str | None) -> bool:
         return False
     try:
         return bool(validator.is_valid(parse_document(text)))
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
