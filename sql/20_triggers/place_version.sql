@@ -62,7 +62,6 @@ begin
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 
-    -- register_models() numbers its rows beforehand; only the last of a name comes as the latest.
     if new.version_number is null or new.is_latest is not false then
         -- ON CONFLICT will decide on a row that is there already: nothing moves for it.
         select a.version_number, a.is_latest into v_standing from artifacts as a where a.id = new.id;
@@ -79,7 +78,10 @@ begin
         end if;
     end if;
 
+    -- register_models() numbers its rows beforehand; only the last of a name comes as the latest. What is numbered here waits for
+    -- settle_versions(): moving the flag row by row would check the foreign key to a parent that the statement has yet to bring.
     if new.version_number is null then
+        new.is_latest := false;
         new.version_number := _lock_model_name(new.name) + 1;
         -- Rows that the same statement inserted before are not counted yet.
         select greatest(new.version_number, max(a.version_number) + 1)
@@ -99,5 +101,5 @@ $function$;
 
 comment on function place_version() is
 $$Trigger function of artifacts_30_place_version: fills metadata_schema_version, allots version_number when it is NULL,
-and takes the latest flag from the version before. MR005 for what only the database may set;
+and takes the latest flag from the version before a row that comes numbered. MR005 for what only the database may set;
 23502 without a name, 23514 for a name or id that is not well formed.$$;

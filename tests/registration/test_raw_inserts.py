@@ -1,0 +1,413 @@
+"""INSERT and COPY straight into the tables: the same invariants as through the functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from factories import external_metadata, internal_metadata, register
+from refusals import refused
+
+VALID = json.dumps(internal_metadata())
+
+
+@pytest.fixture
+def raw(connect: Callable[..., psycopg.Connection]) -> Iterator[psycopg.Connection]:
+    """A superuser's connection whose transactions are ended by the test."""
+    conn = connect(autocommit=False)
+    yield conn
+    conn.rollback()
+
+
+def insert(conn: psycopg.Connection, artifact_id: str, name: str = "churn", **columns: object) -> None:
+    row = {"id": artifact_id, "artifact_type": "model", "name": name, "metadata": VALID} | columns
+    names, places = ", ".join(row), ", ".join(f"%({key})s" for key in row)
+    conn.execute(f"insert into artifacts ({names}) values ({places})", row)
+
+
+def add_version(conn: psycopg.Connection, artifact_id: str) -> None:
+    conn.execute("insert into model_versions (artifact_id) values (%s)", [artifact_id])
+
+
+def numbers(conn: psycopg.Connection) -> list[tuple[str, int, bool]]:
+    return conn.execute("select id, version_number, is_latest from artifacts order by name, version_number").fetchall()
+
+
+def test_both_rows_in_one_transaction_are_a_registration(raw: psycopg.Connection) -> None:
+    insert(raw, "m1")
+    add_version(raw, "m1")
+    raw.commit()
+    row = raw.execute("select name, version_number, is_latest, promotion_state, metadata_schema_version from models")
+    assert row.fetchall() == [("churn", 1, True, "candidate", 1)]
+
+
+def test_both_rows_in_one_statement_are_a_registration(conn: psycopg.Connection) -> None:
+    conn.execute(
+        """with a as (
+            insert into artifacts (id, artifact_type, name, metadata) values ('m1', 'model', 'churn', %s) returning id
+        )
+        insert into model_versions (artifact_id) select id from a""",
+        [VALID],
+    )
+    assert conn.execute("select name, version_number from models").fetchall() == [("churn", 1)]
+
+
+def test_declared_facts_are_derived_for_a_raw_insert_too(raw: psycopg.Connection) -> None:
+    register(raw, "base", artifact_id="b1")
+    metadata = external_metadata(base_model_id="b1", benchmark_id="bench-7", evaluation_metrics={"f1": 0.5})
+    insert(raw, "m1", metadata=Jsonb(metadata))
+    add_version(raw, "m1")
+    row = raw.execute(
+        """select model_name, is_external, external_source_url, external_source_version, base_model_id, benchmark_id,
+        eval_metrics_json from model_versions where artifact_id = 'm1'"""
+    )
+    url = "https://models.example.org/resnet50"
+    assert row.fetchall() == [("churn", True, url, "v1.5", "b1", "bench-7", {"f1": 0.5})]
+
+
+def test_explicit_nulls_mean_the_same_as_columns_left_out(raw: psycopg.Connection) -> None:
+    insert(
+        raw, "m1", version_number=None, is_latest=None, metadata_schema_version=None, created_at=None, updated_at=None
+    )
+    raw.execute("insert into model_versions (artifact_id, is_external, created_at) values ('m1', null, null)")
+    raw.commit()
+    row = raw.execute("select version_number, is_latest, is_external, created_at = updated_at from models")
+    assert row.fetchall() == [(1, True, False, True)]
+
+
+def test_a_multi_row_insert_of_one_name_is_numbered_in_order_and_the_last_is_the_latest(
+    raw: psycopg.Connection,
+) -> None:
+    register(raw, "churn", artifact_id="m0")
+    raw.execute(
+        """insert into artifacts (id, artifact_type, name, metadata)
+        select 'm' || i, 'model', 'churn', %s from generate_series(1, 4) as i""",
+        [VALID],
+    )
+    raw.execute("insert into model_versions (artifact_id) values ('m4'), ('m1'), ('m3'), ('m2')")
+    raw.commit()
+    assert numbers(raw) == [
+        ("m0", 1, False),
+        ("m1", 2, False),
+        ("m2", 3, False),
+        ("m3", 4, False),
+        ("m4", 5, True),
+    ]
+    assert raw.execute("select last_version from registered_models").fetchall() == [(5,)]
+
+
+def test_statements_of_one_transaction_number_on(raw: psycopg.Connection) -> None:
+    for artifact_id in ("m1", "m2", "m3"):
+        insert(raw, artifact_id)
+        add_version(raw, artifact_id)
+    raw.commit()
+    assert numbers(raw) == [("m1", 1, False), ("m2", 2, False), ("m3", 3, True)]
+
+
+def test_the_next_number_may_be_given(raw: psycopg.Connection) -> None:
+    insert(raw, "m1", version_number=1)
+    insert(raw, "m2", version_number=2)
+    raw.execute("insert into model_versions (artifact_id) values ('m1'), ('m2')")
+    raw.commit()
+    assert numbers(raw) == [("m1", 1, False), ("m2", 2, True)]
+
+
+def test_given_numbers_may_follow_on_in_any_order_within_a_statement(raw: psycopg.Connection) -> None:
+    raw.execute(
+        """insert into artifacts (id, artifact_type, name, metadata, version_number)
+        select 'm' || i, 'model', 'churn', %s, i from unnest(array[3, 1, 2]) as i""",
+        [VALID],
+    )
+    raw.execute("insert into model_versions (artifact_id) values ('m1'), ('m2'), ('m3')")
+    raw.commit()
+    assert numbers(raw) == [("m1", 1, False), ("m2", 2, False), ("m3", 3, True)]
+
+
+@pytest.mark.parametrize("number", [None, 1])
+def test_is_latest_false_of_the_only_version_is_put_right(raw: psycopg.Connection, number: int | None) -> None:
+    insert(raw, "m1", is_latest=False, version_number=number)
+    add_version(raw, "m1")
+    raw.commit()
+    assert numbers(raw) == [("m1", 1, True)]
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize("number", [2, 7, 0, -1])
+def test_a_number_out_of_turn_is_refused(raw: psycopg.Connection, number: int) -> None:
+    with refused("MR006", column="version_number", detail=f"churn: the next number is not {number}"):
+        insert(raw, "m1", version_number=number)
+
+
+def test_a_number_that_is_taken_is_refused(raw: psycopg.Connection) -> None:
+    register(raw, "churn")
+    detail = "Key (name, version_number)=(churn, 1) already exists."
+    with refused("23505", constraint="artifacts_name_version_key", detail=detail):
+        insert(raw, "m1", version_number=1)
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_gap_within_a_statement_is_refused(raw: psycopg.Connection) -> None:
+    with refused("MR006", column="version_number", detail="churn: the next number is not 1"):
+        raw.execute(
+            """insert into artifacts (id, artifact_type, name, metadata, version_number)
+            values ('m1', 'model', 'churn', %s, 1), ('m3', 'model', 'churn', %s, 3)""",
+            [VALID, VALID],
+        )
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_model_without_its_version_row_is_refused_at_commit(raw: psycopg.Connection) -> None:
+    insert(raw, "m1")
+    with refused(
+        "MR004",
+        constraint="artifacts_70_require_version",
+        detail="atlas.artifacts holds the model, atlas.model_versions does not",
+    ):
+        raw.commit()
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_version_row_without_an_artifact_is_refused(raw: psycopg.Connection) -> None:
+    with refused(
+        "23503",
+        column="artifact_id",
+        constraint="model_versions_artifact_fkey",
+        detail="/artifact_id: there is no artifact m1",
+    ):
+        add_version(raw, "m1")
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_version_row_of_a_dataset_is_refused(raw: psycopg.Connection) -> None:
+    raw.execute("select register_artifact('dataset', 'Cohort B', artifact_id => 'd1')")
+    with refused("MR004", column="artifact_id", detail="/artifact_id: d1 is a dataset"):
+        add_version(raw, "d1")
+
+
+def test_a_second_version_row_of_an_artifact_is_refused(raw: psycopg.Connection) -> None:
+    register(raw, "churn", artifact_id="m1")
+    with refused("23505", constraint="model_versions_pkey", detail="Key (artifact_id)=(m1) already exists."):
+        add_version(raw, "m1")
+
+
+def test_a_version_row_under_another_name_is_refused(raw: psycopg.Connection) -> None:
+    insert(raw, "m1")
+    detail = 'Key (artifact_id, model_name)=(m1, other) is not present in table "artifacts".'
+    with refused("23503", constraint="model_versions_artifact_name_fkey", detail=detail):
+        raw.execute("insert into model_versions (artifact_id, model_name) values ('m1', 'other')")
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    ("columns", "sqlstate", "column", "detail"),
+    [
+        (
+            {"metadata_schema_version": 0},
+            "MR005",
+            "metadata_schema_version",
+            "/metadata_schema_version: 0 marks rows that stood in the table before it was adopted",
+        ),
+        (
+            {"superseded_by": "m2"},
+            "MR005",
+            "superseded_by",
+            "/superseded_by: a new version is superseded by none",
+        ),
+    ],
+)
+def test_what_only_the_database_sets_is_refused(
+    raw: psycopg.Connection, columns: dict[str, object], sqlstate: str, column: str, detail: str
+) -> None:
+    with refused(sqlstate, column=column, detail=detail):
+        insert(raw, "m1", **columns)
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_schema_version_that_does_not_exist_is_refused(raw: psycopg.Connection) -> None:
+    with refused(
+        "23514",
+        column="metadata",
+        constraint="artifacts_metadata_valid",
+        detail=": metadata_schema_version 99 does not exist; the current one is 1",
+    ):
+        insert(raw, "m1", metadata_schema_version=99)
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    ("column", "value", "detail"),
+    [
+        ("is_external", True, "/is_external: the metadata of m1 declares another value, or none"),
+        ("base_model_id", "m1", "/base_model_id: the metadata of m1 declares another value, or none"),
+        ("benchmark_id", "b", "/benchmark_id: the metadata of m1 declares another value, or none"),
+        ("external_source_url", "u", "/external_source_url: the metadata of m1 declares another value, or none"),
+    ],
+)
+def test_a_version_row_that_contradicts_the_metadata_is_refused(
+    raw: psycopg.Connection, column: str, value: object, detail: str
+) -> None:
+    insert(raw, "m1")
+    with refused("MR005", column=column, detail=detail):
+        raw.execute(f"insert into model_versions (artifact_id, {column}) values ('m1', %s)", [value])
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("idempotency_key", "k"), ("idempotency_digest", b"d")],
+)
+def test_an_idempotency_key_and_its_digest_come_together_or_not_at_all(
+    raw: psycopg.Connection, column: str, value: object
+) -> None:
+    insert(raw, "m1")
+    with refused(
+        "23514",
+        column="idempotency_key",
+        constraint="model_versions_idempotency_complete",
+        detail="/idempotency_key: comes with idempotency_digest, or neither does",
+    ):
+        raw.execute(f"insert into model_versions (artifact_id, {column}) values ('m1', %s)", [value])
+
+
+COPY = "copy artifacts (id, artifact_type, name, metadata) from stdin"
+
+
+def test_copy_of_good_rows_is_a_registration(raw: psycopg.Connection) -> None:
+    with raw.cursor().copy(COPY) as copy:
+        for artifact_id, name in (("m1", "a"), ("m2", "b"), ("m3", "a")):
+            copy.write_row((artifact_id, "model", name, VALID))
+        copy.write_row(("d1", "dataset", None, "{}"))
+    with raw.cursor().copy("copy model_versions (artifact_id) from stdin") as copy:
+        for artifact_id in ("m1", "m2", "m3"):
+            copy.write_row((artifact_id,))
+    raw.commit()
+    models = raw.execute("select artifact_id, name, version_number, is_latest from models order by 1")
+    assert models.fetchall() == [("m1", "a", 1, False), ("m2", "b", 1, True), ("m3", "a", 2, True)]
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_one_bad_row_refuses_the_whole_copy(raw: psycopg.Connection) -> None:
+    with (
+        refused(
+            "23514",
+            column="metadata",
+            constraint="artifacts_metadata_valid",
+            detail="/is_external: is required",
+        ),
+        raw.cursor().copy(COPY) as copy,
+    ):
+        copy.write_row(("m1", "model", "churn", VALID))
+        copy.write_row(("m2", "model", "churn", "{}"))
+        copy.write_row(("m3", "model", "churn", VALID))
+
+
+def test_on_conflict_do_nothing_works_for_a_dataset(conn: psycopg.Connection) -> None:
+    statement = "insert into artifacts (id, artifact_type, title) values ('d1', 'dataset', %s) on conflict do nothing"
+    for title in ("first", "second"):
+        conn.execute(statement, [title])
+    assert conn.execute("select title from artifacts").fetchall() == [("first",)]
+
+
+@pytest.mark.parametrize(
+    ("artifact_id", "number"),
+    [("m1", None), ("m1", 1), ("m3", 1)],
+    ids=["same id", "same id and number", "same number"],
+)
+def test_on_conflict_do_nothing_leaves_a_registered_model_as_it_is(
+    conn: psycopg.Connection, artifact_id: str, number: int | None
+) -> None:
+    register(conn, "churn", artifact_id="m1", title="first")
+    register(conn, "churn", artifact_id="m2")
+    conn.execute(
+        """insert into artifacts (id, artifact_type, name, metadata, version_number, title)
+        values (%s, 'model', 'churn', %s, %s, 'second') on conflict do nothing""",
+        [artifact_id, VALID, number],
+    )
+    assert numbers(conn) == [("m1", 1, False), ("m2", 2, True)]
+    assert conn.execute("select last_version from registered_models").fetchall() == [(2,)]
+
+
+def test_on_conflict_do_update_changes_a_registered_model_in_place(conn: psycopg.Connection) -> None:
+    register(conn, "churn", artifact_id="m1")
+    register(conn, "churn", artifact_id="m2")
+    conn.execute(
+        """insert into artifacts (id, artifact_type, name, metadata, title)
+        values ('m1', 'model', 'churn', %s, 'new') on conflict (id) do update
+        set title = excluded.title, version_number = excluded.version_number, is_latest = excluded.is_latest""",
+        [VALID],
+    )
+    assert numbers(conn) == [("m1", 1, False), ("m2", 2, True)]
+    assert conn.execute("select title from artifacts where id = 'm1'").fetchall() == [("new",)]
+
+
+def test_a_parent_may_stand_further_on_in_the_same_insert(conn: psycopg.Connection) -> None:
+    conn.execute(
+        """with a as (
+            insert into artifacts (id, artifact_type, name, metadata, parent_version_id)
+            values ('child', 'model', 'churn', %s, 'parent'), ('parent', 'model', 'churn', %s, null)
+            returning id
+        )
+        insert into model_versions (artifact_id) select id from a""",
+        [VALID, VALID],
+    )
+    assert numbers(conn) == [("child", 1, False), ("parent", 2, True)]
+
+
+CIRCLE = "is reached from itself over parent_version_id and base_model_id"
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_circle_of_parents_within_one_insert_is_refused(raw: psycopg.Connection) -> None:
+    with refused("MR007", column="parent_version_id", detail=f"x, y: {CIRCLE}"):
+        raw.execute(
+            """insert into artifacts (id, artifact_type, name, metadata, parent_version_id)
+            values ('x', 'model', 'churn', %s, 'y'), ('y', 'model', 'churn', %s, 'x')""",
+            [VALID, VALID],
+        )
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_circle_of_bases_is_refused(raw: psycopg.Connection) -> None:
+    insert(raw, "x", metadata=Jsonb(internal_metadata(base_model_id="y")))
+    insert(raw, "y", metadata=Jsonb(internal_metadata(base_model_id="x")))
+    add_version(raw, "x")
+    with refused("MR007", column="base_model_id", detail=f"x, y: {CIRCLE}"):
+        add_version(raw, "y")
+
+
+@pytest.mark.usefixtures("nothing_written")
+def test_a_circle_of_a_parent_and_a_base_is_refused(raw: psycopg.Connection) -> None:
+    insert(raw, "x", metadata=Jsonb(internal_metadata(base_model_id="y")))
+    insert(raw, "y", parent_version_id="x")
+    add_version(raw, "y")
+    with refused("MR007", column="base_model_id", detail=f"x, y: {CIRCLE}"):
+        add_version(raw, "x")
+
+
+@pytest.mark.usefixtures("nothing_written")
+@pytest.mark.parametrize("order", [("x", "y"), ("y", "x")])
+def test_a_circle_that_leaves_the_statement_and_comes_back_is_refused(
+    raw: psycopg.Connection, order: tuple[str, str]
+) -> None:
+    insert(raw, "x", metadata=Jsonb(internal_metadata(base_model_id="z")))
+    insert(raw, "y", parent_version_id="x")
+    insert(raw, "z", metadata=Jsonb(internal_metadata(base_model_id="y")))
+    add_version(raw, "z")
+    with refused("MR007", column="base_model_id", detail=f"x, z, y: {CIRCLE}"):
+        raw.execute("insert into model_versions (artifact_id) values (%s), (%s)", order)
+
+
+def test_two_ways_to_one_ancestor_are_no_circle(raw: psycopg.Connection) -> None:
+    register(raw, "churn", artifact_id="root")
+    register(raw, "churn", artifact_id="left", parent_version_id="root")
+    register(raw, "churn", internal_metadata(base_model_id="root"), artifact_id="right", parent_version_id="root")
+    tip = internal_metadata(base_model_id="left")
+    insert(raw, "below", parent_version_id="right", metadata=Jsonb(tip))
+    insert(raw, "tip", parent_version_id="below", metadata=Jsonb(tip))
+    raw.execute("insert into model_versions (artifact_id) values ('tip'), ('below')")
+    raw.commit()
+    assert raw.execute("select count(*) from models").fetchall() == [(5,)]
