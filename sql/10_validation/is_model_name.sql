@@ -6,8 +6,9 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $function$
 begin
+    -- Dollar-quoted: a session that turns standard_conforming_strings off would read the pattern's backslashes otherwise.
     return char_length(name) between 1 and 256
-        and name !~ '^\s|\s$|[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]';
+        and name !~ $re$^\s|\s$|[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]$re$;
 end
 $function$;
 

@@ -5,8 +5,9 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $function$
 begin
+    -- Dollar-quoted: a session that turns standard_conforming_strings off would read the pattern's backslashes otherwise.
     return char_length(url) <= 2048
-        and url ~ '^((https?|ssh|git)://([^\s/@:]+@)?[^\s/@:]+(:[0-9]+)?/\S+|[^\s/@:]+@[^\s/@:]+:\S+)$';
+        and url ~ $re$^((https?|ssh|git)://([^\s/@:]+@)?[^\s/@:]+(:[0-9]+)?/\S+|[^\s/@:]+@[^\s/@:]+:\S+)$$re$;
 end
 $function$;
 

@@ -52,7 +52,7 @@ begin
             where
                 given.asked is null
                 -- 'now' and 'yesterday' would be taken as times, and mean another one at each attempt.
-                or (given.asked = 'time' and given.type = 'string' and given.value #>> '{}' !~ '^\d')
+                or (given.asked = 'time' and given.type = 'string' and given.value #>> '{}' !~ '^[0-9]')
                 or (given.type <> 'null' and given.asked <> 'any' and given.type <> replace(given.asked, 'time', 'string'))
             limit 100
         ) as p;

@@ -5,7 +5,8 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $function$
 begin
-    return char_length(id) <= 256 and id ~ '^\S+$' and id !~ '[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]';
+    -- Dollar-quoted: a session that turns standard_conforming_strings off would read the pattern's backslashes otherwise.
+    return char_length(id) <= 256 and id ~ $re$^\S+$$re$ and id !~ $re$[\u0001-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]$re$;
 end
 $function$;
 

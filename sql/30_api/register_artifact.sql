@@ -18,7 +18,7 @@ declare
     v_argument constant text := case
         when register_artifact.artifact_type is null or register_artifact.artifact_type !~ '^[a-z][a-z0-9_-]{0,62}$'
             then 'artifact_type'
-        when register_artifact.title is null or register_artifact.title !~ '\S' then 'title'
+        when register_artifact.title is null or register_artifact.title !~ '[^[:space:]]' then 'title'
         when not _is_artifact_id(register_artifact.artifact_id) then 'artifact_id'
     end;
 begin
