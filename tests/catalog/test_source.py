@@ -86,3 +86,10 @@ def test_nothing_is_dropped_with_all_that_hangs_on_it(path):
 def test_no_schema_is_written_into_a_name(path):
     text = re.sub(r"--[^\n]*|\$\$.*?\$\$", "", path.read_text(), flags=re.DOTALL)
     assert not re.search(r"\batlas\.", text)
+
+
+@pytest.mark.parametrize("path", CODE, ids=label)
+def test_no_ordinary_literal_holds_a_backslash(path):
+    # A session that turns standard_conforming_strings off reads it otherwise: write e'…' or $re$…$re$.
+    text = re.sub(r"--[^\n]*|\$python\$.*?\$python\$|\$re\$.*?\$re\$|\be'[^']*'", "", path.read_text(), flags=re.DOTALL)
+    assert [literal for literal in re.findall(r"'[^']*'", text) if "\\" in literal] == []
