@@ -244,9 +244,12 @@ create trigger model_versions_30_guard_declared_facts
 before update on model_versions
 for each row
 when (
-    (old.is_external, old.external_source_url, old.external_source_version, old.base_model_id, old.benchmark_id)
-    is distinct from
-    (new.is_external, new.external_source_url, new.external_source_version, new.base_model_id, new.benchmark_id)
+    -- Not as one comparison of rows: that comes back from a dump in other brackets, and no two dumps would be equal.
+    old.is_external is distinct from new.is_external
+    or old.external_source_url is distinct from new.external_source_url
+    or old.external_source_version is distinct from new.external_source_version
+    or old.base_model_id is distinct from new.base_model_id
+    or old.benchmark_id is distinct from new.benchmark_id
 )
 execute function derive_declared_facts();
 

@@ -1,0 +1,146 @@
+"""A dump brings back every row, in any order of restoring, and a registry that goes on working."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from atlas_models.server_programs import ServerPrograms, find_or_install
+from factories import Registered, external_metadata, internal_metadata, register, register_many
+from refusals import refused
+
+
+@pytest.fixture(scope="session")
+def programs() -> ServerPrograms:
+    return find_or_install(print)
+
+
+@pytest.fixture
+def filled(conn: psycopg.Connection, database_url: str) -> str:
+    """URL of a database with datasets, lineage, and every promotion state."""
+    conn.execute(
+        "select register_artifact('dataset', 'Cohort B — «ß»', '[1e300, \"\\u00e9\"]', artifact_id => 'a-dataset')"
+    )
+    # Ids are chosen so that what is pointed at comes after what points at it.
+    register(conn, "zoo", external_metadata(), artifact_id="z-base")
+    for number in range(4):
+        register(
+            conn,
+            "churn",
+            internal_metadata(base_model_id="z-base", parameter_count=2**63 - 1 - number),
+            artifact_id=f"m{9 - number}",
+            parent_version_id=f"m{10 - number}" if number else None,
+            eval_dataset_artifact_id="a-dataset",
+            training_started_at="2024-05-01T10:00:00+02:00",
+            idempotency_key=f"key {number}",
+        )
+    for artifact_id in ("m9", "m8", "z-base"):
+        conn.execute("select promote_model(%s)", [artifact_id])
+    conn.execute("select reject_model('m7', 'not enough')")
+    register_many(
+        conn,
+        [{"name": f"bulk {i % 7}", "metadata": internal_metadata(base_model_id=f"m{9 - i % 4}")} for i in range(200)],
+    )
+    return database_url
+
+
+@pytest.fixture
+def restored(
+    request: pytest.FixtureRequest, filled: str, empty_database: str, programs: ServerPrograms, tmp_path: Path
+) -> Iterator[psycopg.Connection]:
+    """A connection to a new database that the dump of the filled one was restored into."""
+    restore = {"plain": restore_plain, "custom": restore_custom}[request.param]
+    restore(programs, filled, empty_database, tmp_path / "dump")
+    with psycopg.connect(empty_database, autocommit=True) as conn:
+        conn.execute("set search_path = atlas, public")
+        yield conn
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def restore_plain(programs: ServerPrograms, source: str, target: str, file: Path) -> None:
+    run(programs.program("pg_dump"), "--file", str(file), source)
+    run(programs.program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null", "-f", str(file), target)
+
+
+def restore_custom(programs: ServerPrograms, source: str, target: str, file: Path) -> None:
+    run(programs.program("pg_dump"), "--format=custom", "--file", str(file), source)
+    run(programs.program("pg_restore"), "--jobs=2", "--exit-on-error", "--dbname", target, str(file))
+
+
+def dump(programs: ServerPrograms, url: str) -> str:
+    """A plain dump as text, without the random token that newer versions of pg_dump write."""
+    program = programs.program("pg_dump")
+    restrict = ["--restrict-key=fixed"] if "--restrict-key" in run(program, "--help") else []
+    return run(program, *restrict, url)
+
+
+both_ways = pytest.mark.parametrize("restored", ["plain", "custom"], indirect=True)
+
+
+@both_ways
+def test_every_row_comes_back_and_the_second_dump_equals_the_first(
+    restored: psycopg.Connection, filled: str, empty_database: str, programs: ServerPrograms
+) -> None:
+    rows = restored.execute("select (select count(*) from artifacts), (select count(*) from model_versions)")
+    assert rows.fetchall() == [(206, 205)]
+    assert dump(programs, empty_database) == dump(programs, filled)
+
+
+@both_ways
+def test_a_restored_registry_goes_on_counting_promoting_and_refusing(restored: psycopg.Connection) -> None:
+    assert register(restored, "churn", artifact_id="new", parent_version_id="m6") == Registered("new", 5, True)
+    again = register(
+        restored,
+        "churn",
+        internal_metadata(base_model_id="z-base", parameter_count=2**63 - 1),
+        artifact_id="m9",
+        eval_dataset_artifact_id="a-dataset",
+        training_started_at="2024-05-01T08:00:00Z",
+        idempotency_key="key 0",
+    )
+    assert again == Registered("m9", 1, False)
+    assert restored.execute("select * from promote_model('new')").fetchall() == [("churn", 5, "m8")]
+    states = restored.execute(
+        "select artifact_id, promotion_state, is_latest, superseded_by from models where name = 'churn' order by 1"
+    )
+    assert states.fetchall() == [
+        ("m6", "candidate", False, None),
+        ("m7", "rejected", False, None),
+        ("m8", "superseded", False, "new"),
+        ("m9", "superseded", False, "m8"),
+        ("new", "promoted", True, None),
+    ]
+    with refused(
+        "23514",
+        column="metadata",
+        constraint="artifacts_metadata_valid",
+        detail="/is_external: is required",
+    ):
+        register(restored, "churn", {})
+    with refused("MR005", column="version_number", detail="/version_number: a registered version keeps it"):
+        restored.execute("update artifacts set version_number = 9 where id = 'm6'")
+
+
+@both_ways
+def test_no_constraint_comes_back_unvalidated_and_no_trigger_disarmed(
+    restored: psycopg.Connection, conn: psycopg.Connection
+) -> None:
+    guards = """
+        select conrelid::regclass::text, conname, convalidated::text from pg_constraint
+        where connamespace = 'atlas'::regnamespace
+        union all
+        select tgrelid::regclass::text, tgname, tgenabled::text from pg_trigger where not tgisinternal
+        order by 1, 2, 3
+    """
+    assert restored.execute(guards).fetchall() == conn.execute(guards).fetchall()
+    unvalidated = "select count(*) from pg_constraint where connamespace = 'atlas'::regnamespace and not convalidated"
+    assert restored.execute(unvalidated).fetchall() == [(0,)]
