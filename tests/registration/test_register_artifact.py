@@ -51,30 +51,30 @@ def test_a_model_can_name_it_as_its_evaluation_dataset(conn: psycopg.Connection)
     assert conn.execute("select eval_dataset_artifact_id from models").fetchall() == [("d1",)]
 
 
+BAD_ARGUMENTS: list[tuple[list[Any], str]] = [
+    (["model", "Churn", None], "/artifact_type: must not be model"),
+    (
+        ["Model", "Churn", None],
+        "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first",
+    ),
+    (["", "Churn", None], "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first"),
+    ([None, "Churn", None], "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first"),
+    (["d" * 64, "x", None], "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first"),
+    (["dataset", " \n", None], "/title: must not be blank"),
+    (["dataset", None, None], "/title: must not be blank"),
+    (
+        ["dataset", "x", "a b"],
+        "/artifact_id: must be 1 to 256 characters without white space or control characters",
+    ),
+    (["dataset", "x", ""], "/artifact_id: must be 1 to 256 characters without white space or control characters"),
+]
+
+
 @pytest.mark.usefixtures("nothing_written")
-@pytest.mark.parametrize(
-    ("arguments", "detail"),
-    [
-        (["model", "Churn", None], "/artifact_type: must not be model"),
-        (
-            ["Model", "Churn", None],
-            "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first",
-        ),
-        (["", "Churn", None], "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first"),
-        ([None, "Churn", None], "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first"),
-        (["d" * 64, "x", None], "/artifact_type: must be 1 to 63 lower-case letters, digits, _ or -, a letter first"),
-        (["dataset", " \n", None], "/title: must not be blank"),
-        (["dataset", None, None], "/title: must not be blank"),
-        (
-            ["dataset", "x", "a b"],
-            "/artifact_id: must be 1 to 256 characters without white space or control characters",
-        ),
-        (["dataset", "x", ""], "/artifact_id: must be 1 to 256 characters without white space or control characters"),
-    ],
-)
-def test_an_argument_that_will_not_do_is_refused(conn: psycopg.Connection, arguments: list[Any], detail: str) -> None:
-    with refused("22023", detail=detail):
-        conn.execute("select register_artifact(%s, %s, artifact_id => %s)", arguments)
+def test_an_argument_that_will_not_do_is_refused(conn: psycopg.Connection) -> None:
+    for arguments, detail in BAD_ARGUMENTS:
+        with refused("22023", detail=detail):
+            conn.execute("select register_artifact(%s, %s, artifact_id => %s)", arguments)
 
 
 def test_an_id_that_is_taken_is_refused(conn: psycopg.Connection) -> None:
