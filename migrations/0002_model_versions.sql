@@ -41,6 +41,7 @@ create table model_versions (
     first_promoted_at timestamptz,
     idempotency_key text,
     idempotency_digest bytea,
+    registered_by text not null default session_user,
     created_at timestamptz not null default now(),
     constraint model_versions_pkey primary key (artifact_id),
     constraint model_versions_artifact_fkey foreign key (artifact_id) references artifacts (id) on delete cascade,
@@ -80,7 +81,7 @@ comment on column model_versions.is_external is $$Whether the model was taken ov
 comment on column model_versions.external_source_url is $$Where an external model was taken from. Derived from metadata.$$;
 comment on column model_versions.external_source_version is $$Version at the source: Hugging Face revision, Git commit, Zenodo version … Derived from metadata.$$;
 comment on column model_versions.base_model_id is $$The model this one was fine-tuned or converted from. Derived from metadata, write-once.$$;
-comment on column model_versions.code_repo_url is $$Repository of the training code: http(s), ssh, git or scp-like URL without a password.$$;
+comment on column model_versions.code_repo_url is $$Repository of the training code: http(s), ssh, git or scp-like URL without credentials.$$;
 comment on column model_versions.code_commit_sha is $$Commit of the training code: 40 or 64 lower-case hexadecimal digits.$$;
 comment on column model_versions.code_entrypoint is $$What was run in the repository, for instance 'train.py'.$$;
 comment on column model_versions.training_started_at is $$When the training began.$$;
@@ -96,6 +97,7 @@ comment on column model_versions.promotion_notes is $$What was said at the last 
 comment on column model_versions.first_promoted_at is $$When the version was first promoted; NULL when never. Kept by the database.$$;
 comment on column model_versions.idempotency_key is $$The caller's key of the registration, unique within the name.$$;
 comment on column model_versions.idempotency_digest is $$SHA-256 of what was registered under idempotency_key.$$;
+comment on column model_versions.registered_by is $$The database user who registered the version, whoever created_by claims to be. Kept by the database.$$;
 comment on column model_versions.created_at is $$When the version was registered.$$;
 
 -- The arguments of one registration, in the order of register_model()'s parameters.
@@ -203,8 +205,9 @@ for each row
 when (new.artifact_type = 'model' and old.is_latest is distinct from new.is_latest)
 execute function verify_latest();
 
-create trigger artifacts_74_verify_succession
+create constraint trigger artifacts_74_verify_succession
 after update of superseded_by on artifacts
+deferrable initially deferred
 for each row
 when (new.artifact_type = 'model' and old.superseded_by is distinct from new.superseded_by)
 execute function verify_succession();

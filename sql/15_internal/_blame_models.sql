@@ -63,7 +63,10 @@ begin
                     case when v_column = 'metadata' then '/metadata' end,
                     case when l.line ~ '^(/[^:]*)?: ' then l.line else ': ' || l.line end
                 )
-                from regexp_split_to_table(coalesce(nullif(v_detail, ''), v_message), e'\n') as l (line)
+                from regexp_split_to_table(
+                    -- PostgreSQL's own DETAIL of a CHECK is the whole row.
+                    case when v_detail like 'Failing row%' or v_detail = '' then v_message else v_detail end, e'\n'
+                ) as l (line)
             );
         end;
     end loop;

@@ -38,7 +38,7 @@ begin
                     left(btrim(to_json(replace(replace(given.key, '~', '~0'), '/', '~1'))::text, '"'), 256),
                     case
                         when given.asked is null then 'is not a parameter of register_model()'
-                        when given.asked = 'time' and given.type = 'string' then 'must be a date and time, such as 2024-05-01T12:00:00Z'
+                        when given.asked = 'time' and given.type = 'string' then 'must be a date and time with its offset, such as 2024-05-01T12:00:00Z'
                         else format('must be a %s, not %s', replace(given.asked, 'time', 'string'), given.type)
                     end
                 )
@@ -51,8 +51,8 @@ begin
             ) as given
             where
                 given.asked is null
-                -- 'now' and 'yesterday' would be taken as times, and mean another one at each attempt.
-                or (given.asked = 'time' and given.type = 'string' and given.value #>> '{}' !~ '^[0-9]')
+                -- 'yesterday', or a time without its offset, would mean another instant at another attempt or in another session.
+                or (given.asked = 'time' and given.type = 'string' and given.value #>> '{}' !~ '^[0-9].*:[0-9.]+ *([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$')
                 or (given.type <> 'null' and given.asked <> 'any' and given.type <> replace(given.asked, 'time', 'string'))
             limit 100
         ) as p;

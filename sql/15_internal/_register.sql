@@ -29,7 +29,7 @@ begin
     if found then
         perform validate_metadata(v_refused);
     end if;
-    perform _check_references(registrations);
+    perform _check_arguments(registrations);
 
     -- Lock order: names first, sorted. The new ones are inserted before any is locked, or two sessions could come to
     -- wait for each other.

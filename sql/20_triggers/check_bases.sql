@@ -53,7 +53,7 @@ begin
     if v_found <> '' then
         raise exception 'lineage would run in a circle' using
             errcode = 'MR007',
-            detail = v_found || ': is reached from itself over parent_version_id and base_model_id',
+            detail = '/metadata/base_model_id: ' || v_found || ' would be made from each other in a circle',
             hint = 'A version can only be made from versions that were there before it.',
             schema = tg_table_schema, table = tg_table_name, column = 'base_model_id';
     end if;

@@ -15,7 +15,7 @@ begin
         return null;
     end if;
 
-    select string_agg(format('%s: its parent %s is a %s', n.id, p.id, p.artifact_type), e'\n' order by n.id)
+    select string_agg(format('/parent_version_id: %s, the parent of %s, is a %s', p.id, n.id, p.artifact_type), e'\n' order by n.id)
     into v_found
     from new_rows as n
     inner join artifacts as p on n.parent_version_id = p.id
@@ -43,7 +43,7 @@ begin
     if v_found <> '' then
         raise exception 'lineage would run in a circle' using
             errcode = 'MR007',
-            detail = v_found || ': is reached from itself over parent_version_id and base_model_id',
+            detail = '/parent_version_id: ' || v_found || ' would be made from each other in a circle',
             hint = 'A version can only be made from versions that were there before it.',
             schema = tg_table_schema, table = tg_table_name, column = 'parent_version_id';
     end if;

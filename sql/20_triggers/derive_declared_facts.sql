@@ -40,6 +40,7 @@ begin
     end if;
 
     if tg_op = 'INSERT' then
+        new.registered_by := session_user;
         new.created_at := coalesce(new.created_at, now());
         new.model_name := coalesce(new.model_name, v_artifact.name);
         new.is_external := coalesce(new.is_external, false) or v_artifact.is_external;

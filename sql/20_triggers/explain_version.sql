@@ -11,7 +11,7 @@ declare
 begin
     if not is_repository_url(new.code_repo_url) then
         v_constraint := 'model_versions_code_repo_url_wellformed';
-        v_problem := '/code_repo_url: must be an http(s), ssh, git or user@host:path URL without a password';
+        v_problem := '/code_repo_url: must be an http(s), ssh, git or user@host:path URL without credentials';
         v_hint := 'Give the address that git clone takes, for instance https://git.example.org/team/project.';
     elsif not is_commit_sha(new.code_commit_sha) then
         v_constraint := 'model_versions_code_commit_sha_whole';

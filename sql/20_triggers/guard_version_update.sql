@@ -11,6 +11,7 @@ begin
         when new.artifact_id is distinct from old.artifact_id then 'artifact_id'
         when old.model_name is not null and new.model_name is distinct from old.model_name then 'model_name'
         when new.created_at is distinct from old.created_at then 'created_at'
+        when new.registered_by is distinct from old.registered_by then 'registered_by'
         when new.idempotency_key is distinct from old.idempotency_key then 'idempotency_key'
         when new.idempotency_digest is distinct from old.idempotency_digest then 'idempotency_digest'
         when

@@ -55,7 +55,7 @@ begin
     if new.version_number < 1 then
         raise exception 'a version number was given out of turn' using
             errcode = 'MR006',
-            detail = format('%s: the next number is not %s', new.name, new.version_number),
+            detail = format('/version_number: the next one of %s is not %s', new.name, new.version_number),
             hint = 'Leave version_number out: the next one is allotted.',
             schema = tg_table_schema, table = tg_table_name, column = 'version_number';
     end if;

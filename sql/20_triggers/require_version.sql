@@ -8,7 +8,7 @@ begin
     if not exists (select from model_versions as v where v.artifact_id = new.id) then
         raise exception 'model % has no row in model_versions', new.id using
             errcode = 'MR004',
-            detail = format('%I.artifacts holds the model, %I.model_versions does not', tg_table_schema, tg_table_schema),
+            detail = format('/id: %s stands in artifacts and not in model_versions', new.id),
             hint = 'Use register_model(), or insert both rows in one transaction.',
             schema = tg_table_schema, table = tg_table_name, constraint = tg_name;
     end if;

@@ -38,7 +38,7 @@ begin
     )
 
     select
-        string_agg(format('%s: the next number is not %s', p.name, p.first_number), e'\n' order by p.name)
+        string_agg(format('/version_number: the next one of %s is not %s', p.name, p.first_number), e'\n' order by p.name)
             filter (where c.name is null),
         bool_or(p.latest_rows <> 1 or p.latest_number <> p.last_number)
     into v_out_of_turn, v_flags_differ

@@ -1,23 +1,33 @@
--- superseded_by stays within one name and never runs in a circle.
+-- superseded_by is a fact, not an opinion: at COMMIT it names a version of the same name that was promoted, never on the promoted
+-- version itself, and never in a circle.
 create or replace function verify_succession()
 returns trigger
 language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
 as $function$
 declare
-    v_next text := new.superseded_by;
+    v_next text;
     v_seen text[] := '{}';
     v_problem text;
 begin
+    -- Two sessions that each close half of a circle meet here.
+    perform _lock_model_name(new.name);
+    select a.superseded_by into v_next from artifacts as a where a.id = new.id;
     if v_next is null then
         return null;
     end if;
-    -- Two sessions that each close half of a circle meet here.
-    perform _lock_model_name(new.name);
-    if not exists (select from artifacts as a where a.id = v_next and a.name = new.name) then
-        v_problem := format('%s is no version of %s', v_next, new.name);
-    end if;
-    -- A circle further on, closed by the same statement, is found when its own rows come here.
+
+    v_problem := case
+        when exists (select from model_versions as v where v.artifact_id = new.id and v.promotion_state = 'promoted')
+            then format('%s is promoted itself', new.id)
+        when not exists (select from artifacts as a where a.id = v_next and a.name = new.name)
+            then format('%s is no version of %s', v_next, new.name)
+        when not exists (
+            select from model_versions as v where v.artifact_id = v_next and v.first_promoted_at is not null
+        )
+            then format('%s was never promoted', v_next)
+    end;
+    -- A circle further on, closed by the same transaction, is found when its own rows come here.
     while v_next is not null and v_next <> all (v_seen) and v_problem is null loop
         if v_next = new.id then
             v_problem := format('%s would be superseded by itself', new.id);
@@ -31,11 +41,12 @@ begin
             errcode = 'MR005',
             detail = '/superseded_by: ' || v_problem,
             hint = 'Leave it alone; promote_model() sets it.',
-            schema = tg_table_schema, table = tg_table_name, column = 'superseded_by';
+            schema = tg_table_schema, table = tg_table_name, column = 'superseded_by', constraint = tg_name;
     end if;
     return null;
 end
 $function$;
 
 comment on function verify_succession() is
-$$Trigger function of artifacts_74_verify_succession: MR005 when superseded_by leaves the name or closes a circle.$$;
+$$Trigger function of the deferred constraint trigger artifacts_74_verify_succession: MR005 at COMMIT when superseded_by leaves the
+name, names a version that was never promoted, stands on the promoted one, or closes a circle.$$;

@@ -105,6 +105,7 @@ def test_every_parameter_reaches_its_column(registry, external):
         "origin_type": "import",
         "origin_url": "https://example.org/weights",
         "created_by": "agent-7",
+        "registered_by": "postgres",
         "created_at": found.created_at,
         "updated_at": found.updated_at,
         "metadata_schema_version": 1,

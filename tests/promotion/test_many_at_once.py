@@ -209,13 +209,18 @@ def test_a_snapshot_older_than_the_promotion_of_another_version_promotes_no_seco
 
 
 def test_two_old_snapshots_do_not_close_a_circle_of_successors_between_them(registry, connect):
-    registry.register("v")
-    registry.register("w")
+    # Both were promoted once, so each alone may have taken the other's place.
+    for artifact_id in ("v", "w"):
+        registry.register(artifact_id)
+        registry.conn.execute("select promote_model(%s)", [artifact_id])
+    registry.conn.execute("select demote_model('w')")
+    registry.conn.execute("update artifacts set superseded_by = null where id = 'v'")
     one, other = connect(autocommit=False), connect(autocommit=False)
     for conn in (one, other):
         conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         conn.execute("select from models")
     one.execute("update artifacts set superseded_by = 'w' where id = 'v'")
     one.commit()
+    other.execute("update artifacts set superseded_by = 'v' where id = 'w'")
     with pytest.raises(psycopg.errors.SerializationFailure):
-        other.execute("update artifacts set superseded_by = 'v' where id = 'w'")
+        other.commit()

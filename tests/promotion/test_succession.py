@@ -136,10 +136,26 @@ def test_one_update_cannot_make_succession_run_in_a_circle(versions, links):
 def test_a_circle_cannot_be_closed_by_a_later_update(versions):
     for artifact_id in ("v1", "v2", "v3"):
         versions.register(artifact_id)
-    versions.conn.execute("update artifacts set superseded_by = 'v2' where id = 'v1'")
-    versions.conn.execute("update artifacts set superseded_by = 'v3' where id = 'v2'")
+        versions.conn.execute("select promote_model(%s)", [artifact_id])
+    versions.conn.execute("select demote_model('v3')")
+    assert versions.successors() == {"v1": "v2", "v2": "v3"}
     error = versions.refusal("update artifacts set superseded_by = 'v1' where id = 'v3'")
-    assert (error.sqlstate, error.diag.column_name) == ("MR005", "superseded_by")
+    assert error.diag.message_detail == "/superseded_by: v1 would be superseded by itself"
+
+
+def test_a_version_is_never_superseded_by_one_that_was_never_promoted(versions):
+    for artifact_id in ("v1", "v2"):
+        versions.register(artifact_id)
+    error = versions.refusal("update artifacts set superseded_by = 'v2' where id = 'v1'")
+    assert (error.sqlstate, error.diag.constraint_name) == ("MR005", "artifacts_74_verify_succession")
+    assert error.diag.message_detail == "/superseded_by: v2 was never promoted"
+
+
+def test_the_promoted_version_is_superseded_by_none(versions):
+    versions.in_state("superseded", "v")
+    versions.conn.execute("update artifacts set superseded_by = null where id = 'v'")
+    error = versions.refusal("update artifacts set superseded_by = 'v' where id = 'v-successor'")
+    assert error.diag.message_detail == "/superseded_by: v-successor is promoted itself"
 
 
 def test_a_version_is_never_superseded_by_one_of_another_name(versions):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
@@ -14,6 +14,15 @@ from factories import ABSENT, external_metadata, internal_metadata, register
 from refusals import everything_said, refused
 
 pytestmark = pytest.mark.usefixtures("nothing_written")
+
+
+@pytest.fixture(scope="module")
+def conn(template_database: str, new_database: Callable[..., str]) -> Iterator[psycopg.Connection]:
+    """One connection for all tests of this file: nothing that they do stays."""
+    with psycopg.connect(new_database(template_database), autocommit=True) as connection:
+        connection.execute("set search_path = atlas, public")
+        yield connection
+
 
 Door = Callable[[psycopg.Connection, str | None], None]
 
@@ -183,7 +192,7 @@ def test_a_name_may_hold_any_other_text(conn: psycopg.Connection) -> None:
         (
             "code_repo_url",
             "model_versions_code_repo_url_wellformed",
-            "/code_repo_url: must be an http(s), ssh, git or user@host:path URL without a password",
+            "/code_repo_url: must be an http(s), ssh, git or user@host:path URL without credentials",
             [
                 "",
                 "churn",
@@ -191,6 +200,7 @@ def test_a_name_may_hold_any_other_text(conn: psycopg.Connection) -> None:
                 "ftp://git.example.org/churn",
                 "javascript:alert(1)",
                 "https://ada:secret@git.example.org/churn",
+                "https://a-token@git.example.org/churn",
                 "ssh://git:secret@git.example.org/churn",
                 "git:secret@git.example.org:churn",
                 "https://git.example.org/a b",
@@ -260,9 +270,14 @@ def test_training_that_ends_as_it_starts_is_accepted(conn: psycopg.Connection) -
 
 def test_an_artifact_id_that_will_not_do_is_refused(conn: psycopg.Connection) -> None:
     for artifact_id in ["", " ", "a b", "a\nb", "a\x01b", "x" * 257]:
-        detail = "/id: must be 1 to 256 characters without white space or control characters"
-        with refused("23514", column="id", detail=detail):
+        problem = "must be 1 to 256 characters without white space or control characters"
+        with refused("22023", column="id", detail=f"/artifact_id: {problem}"):
             register(conn, "churn", artifact_id=artifact_id)
+        with refused("23514", column="id", detail=f"/id: {problem}"):
+            conn.execute(
+                "insert into artifacts (id, artifact_type, name, metadata) values (%s, 'model', 'churn', %s)",
+                [artifact_id, Jsonb(internal_metadata())],
+            )
 
 
 def test_a_parent_that_does_not_exist_is_refused(conn: psycopg.Connection) -> None:
@@ -298,7 +313,10 @@ def test_an_evaluation_dataset_that_does_not_exist_is_refused(conn: psycopg.Conn
 def test_a_parent_or_base_that_is_no_model_is_refused(conn: psycopg.Connection) -> None:
     conn.execute("begin")
     conn.execute("select register_artifact('dataset', 'Cohort B', artifact_id => 'd1')")
-    with refused("MR007", column="parent_version_id", detail="m1: its parent d1 is a dataset"), conn.transaction():
+    with (
+        refused("MR007", column="parent_version_id", detail="/parent_version_id: d1, the parent of m1, is a dataset"),
+        conn.transaction(),
+    ):
         register(conn, "churn", parent_version_id="d1", artifact_id="m1")
     with (
         refused(

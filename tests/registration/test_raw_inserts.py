@@ -136,10 +136,13 @@ def test_is_latest_false_of_the_only_version_is_put_right(raw: psycopg.Connectio
 
 
 @pytest.mark.usefixtures("nothing_written")
-@pytest.mark.parametrize("number", [2, 7, 0, -1])
-def test_a_number_out_of_turn_is_refused(raw: psycopg.Connection, number: int) -> None:
-    with refused("MR006", column="version_number", detail=f"churn: the next number is not {number}"):
-        insert(raw, "m1", version_number=number)
+def test_a_number_out_of_turn_is_refused(raw: psycopg.Connection) -> None:
+    for number in (2, 7, 0, -1):
+        with refused(
+            "MR006", column="version_number", detail=f"/version_number: the next one of churn is not {number}"
+        ):
+            insert(raw, "m1", version_number=number)
+        raw.rollback()
 
 
 def test_a_number_that_is_taken_is_refused(raw: psycopg.Connection) -> None:
@@ -151,7 +154,7 @@ def test_a_number_that_is_taken_is_refused(raw: psycopg.Connection) -> None:
 
 @pytest.mark.usefixtures("nothing_written")
 def test_a_gap_within_a_statement_is_refused(raw: psycopg.Connection) -> None:
-    with refused("MR006", column="version_number", detail="churn: the next number is not 1"):
+    with refused("MR006", column="version_number", detail="/version_number: the next one of churn is not 1"):
         raw.execute(
             """insert into artifacts (id, artifact_type, name, metadata, version_number)
             values ('m1', 'model', 'churn', %s, 1), ('m3', 'model', 'churn', %s, 3)""",
@@ -165,7 +168,7 @@ def test_a_model_without_its_version_row_is_refused_at_commit(raw: psycopg.Conne
     with refused(
         "MR004",
         constraint="artifacts_70_require_version",
-        detail="atlas.artifacts holds the model, atlas.model_versions does not",
+        detail="/id: m1 stands in artifacts and not in model_versions",
     ):
         raw.commit()
 
@@ -202,28 +205,14 @@ def test_a_version_row_under_another_name_is_refused(raw: psycopg.Connection) ->
 
 
 @pytest.mark.usefixtures("nothing_written")
-@pytest.mark.parametrize(
-    ("columns", "sqlstate", "column", "detail"),
-    [
-        (
-            {"metadata_schema_version": 0},
-            "MR005",
-            "metadata_schema_version",
-            "/metadata_schema_version: 0 marks rows that stood in the table before it was adopted",
-        ),
-        (
-            {"superseded_by": "m2"},
-            "MR005",
-            "superseded_by",
-            "/superseded_by: a new version is superseded by none",
-        ),
-    ],
-)
-def test_what_only_the_database_sets_is_refused(
-    raw: psycopg.Connection, columns: dict[str, object], sqlstate: str, column: str, detail: str
-) -> None:
-    with refused(sqlstate, column=column, detail=detail):
-        insert(raw, "m1", **columns)
+def test_what_only_the_database_sets_is_refused(raw: psycopg.Connection) -> None:
+    for column, value, problem in [
+        ("metadata_schema_version", 0, "0 marks rows that stood in the table before it was adopted"),
+        ("superseded_by", "m2", "a new version is superseded by none"),
+    ]:
+        with refused("MR005", column=column, detail=f"/{column}: {problem}"):
+            insert(raw, "m1", **{column: value})
+        raw.rollback()
 
 
 @pytest.mark.usefixtures("nothing_written")
@@ -238,21 +227,17 @@ def test_a_schema_version_that_does_not_exist_is_refused(raw: psycopg.Connection
 
 
 @pytest.mark.usefixtures("nothing_written")
-@pytest.mark.parametrize(
-    ("column", "value", "detail"),
-    [
-        ("is_external", True, "/is_external: the metadata of m1 declares another value, or none"),
-        ("base_model_id", "m1", "/base_model_id: the metadata of m1 declares another value, or none"),
-        ("benchmark_id", "b", "/benchmark_id: the metadata of m1 declares another value, or none"),
-        ("external_source_url", "u", "/external_source_url: the metadata of m1 declares another value, or none"),
-    ],
-)
-def test_a_version_row_that_contradicts_the_metadata_is_refused(
-    raw: psycopg.Connection, column: str, value: object, detail: str
-) -> None:
+def test_a_version_row_that_contradicts_the_metadata_is_refused(raw: psycopg.Connection) -> None:
     insert(raw, "m1")
-    with refused("MR005", column=column, detail=detail):
-        raw.execute(f"insert into model_versions (artifact_id, {column}) values ('m1', %s)", [value])
+    for column, value in (
+        ("is_external", True),
+        ("base_model_id", "m1"),
+        ("benchmark_id", "b"),
+        ("external_source_url", "u"),
+    ):
+        detail = f"/{column}: the metadata of m1 declares another value, or none"
+        with refused("MR005", column=column, detail=detail), raw.transaction():
+            raw.execute(f"insert into model_versions (artifact_id, {column}) values ('m1', %s)", [value])
 
 
 @pytest.mark.usefixtures("nothing_written")
@@ -357,12 +342,12 @@ def test_a_parent_may_stand_further_on_in_the_same_insert(conn: psycopg.Connecti
     assert numbers(conn) == [("child", 1, False), ("parent", 2, True)]
 
 
-CIRCLE = "is reached from itself over parent_version_id and base_model_id"
+CIRCLE = "would be made from each other in a circle"
 
 
 @pytest.mark.usefixtures("nothing_written")
 def test_a_circle_of_parents_within_one_insert_is_refused(raw: psycopg.Connection) -> None:
-    with refused("MR007", column="parent_version_id", detail=f"x, y: {CIRCLE}"):
+    with refused("MR007", column="parent_version_id", detail=f"/parent_version_id: x, y {CIRCLE}"):
         raw.execute(
             """insert into artifacts (id, artifact_type, name, metadata, parent_version_id)
             values ('x', 'model', 'churn', %s, 'y'), ('y', 'model', 'churn', %s, 'x')""",
@@ -375,7 +360,7 @@ def test_a_circle_of_bases_is_refused(raw: psycopg.Connection) -> None:
     insert(raw, "x", metadata=Jsonb(internal_metadata(base_model_id="y")))
     insert(raw, "y", metadata=Jsonb(internal_metadata(base_model_id="x")))
     add_version(raw, "x")
-    with refused("MR007", column="base_model_id", detail=f"x, y: {CIRCLE}"):
+    with refused("MR007", column="base_model_id", detail=f"/metadata/base_model_id: x, y {CIRCLE}"):
         add_version(raw, "y")
 
 
@@ -384,7 +369,7 @@ def test_a_circle_of_a_parent_and_a_base_is_refused(raw: psycopg.Connection) -> 
     insert(raw, "x", metadata=Jsonb(internal_metadata(base_model_id="y")))
     insert(raw, "y", parent_version_id="x")
     add_version(raw, "y")
-    with refused("MR007", column="base_model_id", detail=f"x, y: {CIRCLE}"):
+    with refused("MR007", column="base_model_id", detail=f"/metadata/base_model_id: x, y {CIRCLE}"):
         add_version(raw, "x")
 
 
@@ -397,7 +382,7 @@ def test_a_circle_that_leaves_the_statement_and_comes_back_is_refused(
     insert(raw, "y", parent_version_id="x")
     insert(raw, "z", metadata=Jsonb(internal_metadata(base_model_id="y")))
     add_version(raw, "z")
-    with refused("MR007", column="base_model_id", detail=f"x, z, y: {CIRCLE}"):
+    with refused("MR007", column="base_model_id", detail=f"/metadata/base_model_id: x, z, y {CIRCLE}"):
         raw.execute("insert into model_versions (artifact_id) values (%s), (%s)", order)
 
 

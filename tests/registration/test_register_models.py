@@ -117,7 +117,7 @@ def test_bad_models_of_every_kind_are_all_listed_with_their_places(conn: psycopg
         model(metadata=internal_metadata(base_model_id="nowhere")),
         model(eval_dataset_artifact_id="nowhere"),
         model(benchmark_id="other"),
-        model(training_started_at="2024-13-45"),
+        model(training_started_at="2024-13-45T00:00Z"),
         model(training_params_json=[]),
         model(idempotency_key="k", title="a"),
         model(idempotency_key="k", title="b"),
@@ -136,7 +136,7 @@ def test_bad_models_of_every_kind_are_all_listed_with_their_places(conn: psycopg
         "/6/metadata/base_model_id: no such artifact\n"
         "/7/eval_dataset_artifact_id: there is no artifact nowhere\n"
         "/8/benchmark_id: the metadata of m declares another value, or none\n"
-        '/9: date/time field value out of range: "2024-13-45"\n'
+        '/9: date/time field value out of range: "2024-13-45T00:00Z"\n'
         "/10/training_params_json: must be an object of at most 1048576 bytes of text, with finite numbers\n"
         "/12/idempotency_key: 'k' of churn stands for k1, registered with other arguments\n"
         "/13/metadata: must be an object, not null",
@@ -205,9 +205,18 @@ NOT_REGISTRATIONS = [
     *(
         (
             [{"training_started_at": text}],
-            "/0/training_started_at: must be a date and time, such as 2024-05-01T12:00:00Z",
+            "/0/training_started_at: must be a date and time with its offset, such as 2024-05-01T12:00:00Z",
         )
-        for text in ("soon", "now", "yesterday", "infinity", "")
+        for text in (
+            "soon",
+            "now",
+            "yesterday",
+            "infinity",
+            "",
+            "2024-05-01",
+            "2024-05-01T12:00:00",
+            "2024-05-01 12:00",
+        )
     ),
 ]
 
@@ -241,8 +250,8 @@ def test_a_circle_within_the_array_is_refused(conn: psycopg.Connection, edges: t
         else:
             models.append(model(artifact_id=artifact_id, parent_version_id=source))
     column = "parent_version_id" if edges == ("parent", "parent") else "base_model_id"
-    detail = "x, y: is reached from itself over parent_version_id and base_model_id"
-    with refused("MR007", column=column, detail=detail):
+    place = "/parent_version_id" if edges == ("parent", "parent") else "/metadata/base_model_id"
+    with refused("MR007", column=column, detail=f"{place}: x, y would be made from each other in a circle"):
         register_many(conn, models)
 
 

@@ -124,7 +124,7 @@ class Registry:
             external_source_url: Where an external model was taken from.
             external_source_version: Its version there.
             base_model_id: Artifact id of the model that it was fine-tuned or converted from.
-            code_repo_url: Repository of the training code, without a password.
+            code_repo_url: Repository of the training code, without credentials.
             code_commit_sha: Commit of the training code: 40 or 64 lower-case hexadecimal digits.
             code_entrypoint: What was run in the repository.
             training_started_at: When the training began; must have a time zone.

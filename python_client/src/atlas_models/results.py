@@ -141,6 +141,7 @@ class ModelVersion:
     origin_type: str | None
     origin_url: str | None
     created_by: str | None
+    registered_by: str
     created_at: datetime
     updated_at: datetime
     metadata_schema_version: int
