@@ -87,20 +87,15 @@ begin
     placed as (
         select
             r.*,
-            case when r.is_new then
-                (coalesce(r.last_version, 0) + count(*) filter (where r.is_new) over (partition by r.name order by r.place))::integer
-            end as number,
-            r.is_new
-            and not coalesce(bool_or(r.is_new) over (
-                partition by r.name order by r.place rows between 1 following and unbounded following
-            ), false) as is_last
+            count(*) filter (where r.is_new) over (partition by r.name order by r.place) as nth,
+            count(*) filter (where r.is_new) over (partition by r.name) as new_ones
         from recognised as r
     )
 
     select
         array_agg(p.id order by p.place),
-        array_agg(p.number order by p.place),
-        array_agg(p.is_last order by p.place),
+        array_agg(case when p.is_new then (coalesce(p.last_version, 0) + p.nth)::integer end order by p.place),
+        array_agg(p.is_new and p.nth = p.new_ones order by p.place),
         array_agg(p.digest order by p.place),
         string_agg(
             format('/idempotency_key: %L of %s stands for %s, registered with other arguments', p.idempotency_key, p.name, p.id),

@@ -25,7 +25,12 @@ begin
     suspects as (
         select source.artifact_id
         from ranked as source
-        inner join ranked as target on target.artifact_id in (source.base_model_id, source.parent_version_id)
+        inner join ranked as target on source.base_model_id = target.artifact_id
+        where target.place >= source.place
+        union
+        select source.artifact_id
+        from ranked as source
+        inner join ranked as target on source.parent_version_id = target.artifact_id
         where target.place >= source.place
         union
         select source.artifact_id
