@@ -16,19 +16,7 @@ declare
     v_latest boolean[];
     v_digests bytea[];
     v_reused text;
-    v_refused jsonb;
 begin
-    -- A registration that cannot succeed is refused before it locks its name or writes anything.
-    select m.metadata into v_refused
-    from unnest(registrations) with ordinality as m
-    where
-        has_bounded_numbers(m.metadata) is not true
-        or is_valid_metadata('model', current_metadata_schema_version(), m.metadata) is not true
-    order by m.ordinality
-    limit 1;
-    if found then
-        perform validate_metadata(v_refused);
-    end if;
     perform _check_arguments(registrations);
 
     -- Lock order: names first, sorted. The new ones are inserted before any is locked, or two sessions could come to

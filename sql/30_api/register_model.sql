@@ -44,6 +44,13 @@ declare
     );
     v_registered record;
 begin
+    -- The trigger would refuse it too, but only after the name was locked, and below the context of every statement in between.
+    if
+        has_bounded_numbers(metadata) is not true
+        or is_valid_metadata('model', current_metadata_schema_version(), metadata) is not true
+    then
+        perform validate_metadata(metadata);
+    end if;
     select * into v_registered from _register(array[v_registration]);
     register_model.artifact_id := v_registered.artifact_id;
     version_number := v_registered.version_number;
