@@ -149,8 +149,12 @@ set search_path from current
 as $stub$ begin raise exception 'is_commit_sha() is not deployed'; end $stub$;
 
 alter table model_versions
-add constraint model_versions_code_repo_url_wellformed check (is_repository_url(code_repo_url)) not valid,
-add constraint model_versions_code_commit_sha_whole check (is_commit_sha(code_commit_sha)) not valid;
+add constraint model_versions_code_repo_url_wellformed check (
+    code_repo_url is null or is_repository_url(code_repo_url)
+) not valid,
+add constraint model_versions_code_commit_sha_whole check (
+    code_commit_sha is null or is_commit_sha(code_commit_sha)
+) not valid;
 
 do $do$
 declare
@@ -221,6 +225,15 @@ execute function sync_declared_facts();
 create trigger model_versions_05_explain_version
 before insert or update on model_versions
 for each row
+when (
+    new.code_repo_url is not null
+    or new.code_commit_sha is not null
+    or new.training_completed_at is not null
+    or new.training_params_json is not null
+    or new.eval_metrics_json is not null
+    or new.idempotency_key is not null
+    or new.idempotency_digest is not null
+)
 execute function explain_version();
 
 create trigger model_versions_10_derive_declared_facts
@@ -253,6 +266,7 @@ when (
     or old.external_source_version is distinct from new.external_source_version
     or old.base_model_id is distinct from new.base_model_id
     or old.benchmark_id is distinct from new.benchmark_id
+    or old.eval_dataset_artifact_id is distinct from new.eval_dataset_artifact_id
 )
 execute function derive_declared_facts();
 
@@ -268,8 +282,14 @@ referencing new table as new_rows
 for each statement
 execute function check_bases();
 
+create trigger registered_models_10_guard_start
+before insert on registered_models
+for each row
+when (new.last_version <> 0)
+execute function guard_counter();
+
 create trigger registered_models_20_guard_counter
-before insert or update or delete on registered_models
+before update or delete on registered_models
 for each row
 execute function guard_counter();
 

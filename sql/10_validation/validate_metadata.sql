@@ -22,7 +22,9 @@ begin
         raise exception 'invalid metadata: %', case v_problems when 1 then '1 problem' else v_problems || ' problems' end using
             errcode = 'check_violation',
             detail = v_lines,
-            hint = 'Correct the metadata; select * from metadata_errors(''…'') lists the same problems as rows.',
+            hint = format(
+                'Correct the metadata; select * from %I.metadata_errors(%L) lists the same problems as rows.', current_schema(), '…'
+            ),
             schema = current_schema(), table = 'artifacts', column = 'metadata', constraint = 'artifacts_metadata_valid';
     end if;
 end

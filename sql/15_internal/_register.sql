@@ -100,6 +100,17 @@ begin
             schema = current_schema(), table = 'model_versions', column = 'idempotency_key';
     end if;
 
+    -- Numbers and flags are settled for the whole set, so place_version() need not look for each row. Whoever says so without having
+    -- done so is refused by the unique indexes, settle_versions() and verify_latest().
+    perform set_config('atlas_models.versions_are_placed', 'yes', true);
+    update artifacts as a
+    set is_latest = false
+    where a.is_latest and a.name in (
+        select m.name
+        from unnest(registrations) with ordinality as m
+        where v_latest[m.ordinality::integer]
+    );
+
     insert into artifacts (
         id, artifact_type, name, title, metadata, version_number, is_latest, parent_version_id, version_tag, changelog,
         lifecycle_state, origin_type, origin_url, created_by
@@ -110,6 +121,8 @@ begin
         m.origin_url, coalesce(m.created_by, session_user)
     from unnest(registrations) with ordinality as m
     where v_numbers[m.ordinality::integer] is not null;
+
+    perform set_config('atlas_models.versions_are_placed', '', true);
 
     insert into model_versions (
         artifact_id, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,

@@ -12,6 +12,12 @@ declare
     v_state text;
     v_superseded text;
 begin
+    if expected_state not in ('candidate', 'promoted', 'rejected', 'superseded') then
+        raise exception 'there is no promotion state %', expected_state using
+            errcode = 'invalid_parameter_value',
+            detail = '/expected_state: must be candidate, promoted, rejected or superseded',
+            hint = 'Leave it out to move the version whatever its state.';
+    end if;
     select a.name, a.version_number into v_artifact
     from artifacts as a
     where a.id = _transition.artifact_id and a.artifact_type = 'model';

@@ -24,7 +24,7 @@ begin
         raise exception 'the parent of a model must be a model' using
             errcode = 'MR007',
             detail = v_found,
-            hint = 'Datasets and benchmarks are named in the metadata, not as parent_version_id.',
+            hint = 'Name the dataset it was evaluated on as eval_dataset_artifact_id, and its data in the metadata.',
             schema = tg_table_schema, table = tg_table_name, column = 'parent_version_id';
     end if;
 

@@ -60,9 +60,9 @@ begin
         when new.benchmark_id is distinct from v_artifact.benchmark_id then 'benchmark_id'
     end;
     if v_differs is not null then
-        raise exception '% differs from the metadata', v_differs using
+        raise exception '% differs from the metadata of %', v_differs, v_artifact.name using
             errcode = 'MR005',
-            detail = format('/%s: the metadata of %s declares another value, or none', v_differs, new.artifact_id),
+            detail = format('/%s: the metadata declares another value, or none', v_differs),
             hint = 'Declare it in the metadata and leave it out here: the column is derived.',
             schema = tg_table_schema, table = tg_table_name, column = v_differs;
     end if;
@@ -84,6 +84,17 @@ begin
                 schema = tg_table_schema, table = tg_table_name, column = 'base_model_id',
                 constraint = 'model_versions_base_model_fkey';
         end if;
+    end if;
+
+    if new.eval_dataset_artifact_id is not null
+        and exists (select from artifacts as a where a.id = new.eval_dataset_artifact_id and a.artifact_type = 'model')
+    then
+        raise exception 'a model is no evaluation dataset' using
+            errcode = 'foreign_key_violation',
+            detail = format('/eval_dataset_artifact_id: %s is a model', new.eval_dataset_artifact_id),
+            hint = 'Register the dataset with register_artifact() and give its id.',
+            schema = tg_table_schema, table = tg_table_name, column = 'eval_dataset_artifact_id',
+            constraint = 'model_versions_eval_dataset_fkey';
     end if;
     return new;
 end

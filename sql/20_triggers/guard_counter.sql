@@ -9,9 +9,7 @@ declare
     v_highest integer;
 begin
     if tg_op = 'INSERT' then
-        if new.last_version <> 0 then
-            v_problem := 'a new name starts at 0';
-        end if;
+        v_problem := 'a new name starts at 0';
     elsif tg_op = 'DELETE' then
         v_problem := 'a name is never forgotten';
     elsif new.name <> old.name or new.created_at <> old.created_at then
@@ -34,4 +32,4 @@ end
 $function$;
 
 comment on function guard_counter() is
-$$Trigger function of registered_models_20_guard_counter: MR005 for a counter that does not equal the highest number allotted.$$;
+$$Trigger function of registered_models_10_guard_start and registered_models_20_guard_counter: MR005 for a counter that does not equal the highest number allotted.$$;

@@ -62,6 +62,10 @@ begin
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 
+    if new.version_number is not null and current_setting('atlas_models.versions_are_placed', true) = 'yes' then
+        return new;
+    end if;
+
     if new.version_number is null or new.is_latest is not false then
         -- ON CONFLICT will decide on a row that is there already: nothing moves for it.
         select a.version_number, a.is_latest into v_standing from artifacts as a where a.id = new.id;
@@ -78,8 +82,7 @@ begin
         end if;
     end if;
 
-    -- register_models() numbers its rows beforehand; only the last of a name comes as the latest. What is numbered here waits for
-    -- settle_versions(): moving the flag row by row would check the foreign key to a parent that the statement has yet to bring.
+    -- A row that comes numbered takes the flag from the version before. What is numbered here waits for settle_versions(): moving the flag row by row would check the foreign key to a parent that the statement has yet to bring.
     if new.version_number is null then
         new.is_latest := false;
         new.version_number := _lock_model_name(new.name) + 1;

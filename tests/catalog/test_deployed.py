@@ -246,6 +246,7 @@ origin model_versions_10_derive_declared_facts
 origin model_versions_30_guard_declared_facts
 origin model_versions_40_supersede_promoted
 origin model_versions_60_check_bases
+origin registered_models_10_guard_start
 origin registered_models_20_guard_counter
 """.splitlines()
 

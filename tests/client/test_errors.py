@@ -225,7 +225,7 @@ def test_an_unknown_schema_version_is_an_invalid_argument(registry, internal):
             KeptByDatabase,
             "MR005",
             None,
-            ("/benchmark_id", "the metadata of the-model declares another value, or none"),
+            ("/benchmark_id", "the metadata declares another value, or none"),
         ),
         (
             {"parent_version_id": "the-model"},

@@ -46,7 +46,7 @@ def psql(url: str, statements: str) -> str:
 
 def test_sql_examples_print_what_the_page_shows(database_url: str) -> None:
     examples = sql_with_output()
-    assert len(examples) == 5
+    assert len(examples) == 6
     for statements, shown in examples:
         printed = psql(database_url, statements)
         if shown is None:

@@ -165,8 +165,9 @@ def engine_finding(**answer) -> tuple[str, str]:
         "path": ["/usr/lib/python311.zip", "/usr/local/lib/python3.11/dist-packages", "/usr/lib/python3/dist-packages"],
         "engine": None,
         "problem": "ModuleNotFoundError: No module named 'jsonschema_rs'",
+        "config_file": "/etc/postgresql/15/main/postgresql.conf",
     }
-    (finding,) = preflight._judge_engine({**usual, **answer}, server())
+    (finding,) = preflight._judge_engine({**usual, **answer})
     return finding.problem, finding.remedy
 
 
@@ -177,6 +178,11 @@ def test_a_missing_engine_comes_with_the_exact_commands_to_install_it():
     )
     assert "python3 -m pip install --target /usr/local/lib/python3.11/dist-packages 'jsonschema-rs==0.60." in remedy
     assert "PYTHONPATH = '/opt/atlas-engine' in /etc/postgresql/15/main/environment" in remedy
+
+
+def test_a_cluster_that_is_not_debians_gets_no_path_of_debians():
+    _, remedy = engine_finding(config_file="/srv/data/postgresql.conf")
+    assert "PYTHONPATH = '/opt/atlas-engine' in the environment that starts the server and a restart" in remedy
 
 
 def test_another_version_of_the_engine_is_refused():

@@ -37,7 +37,7 @@ def test_an_expectation_that_holds_does_not_make_an_illegal_move_legal(versions)
 
 def test_an_expectation_that_is_no_state_at_all_is_one_that_does_not_hold(versions):
     versions.register("v")
-    assert versions.refusal("select promote_model('v', expected_state => 'Candidate')").sqlstate == "MR002"
+    assert versions.refusal("select promote_model('v', expected_state => 'Candidate')").sqlstate == "22023"
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

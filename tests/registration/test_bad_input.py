@@ -280,6 +280,20 @@ def test_an_artifact_id_that_will_not_do_is_refused(conn: psycopg.Connection) ->
             )
 
 
+def test_a_model_is_no_evaluation_dataset(conn: psycopg.Connection) -> None:
+    answer = {
+        "column": "eval_dataset_artifact_id",
+        "constraint": "model_versions_eval_dataset_fkey",
+        "detail": "/eval_dataset_artifact_id: m1 is a model",
+    }
+    with conn.transaction(force_rollback=True):
+        register(conn, "other", artifact_id="m1")
+        with refused("23503", **answer), conn.transaction():
+            register(conn, "churn", eval_dataset_artifact_id="m1")
+        with refused("23503", **answer), conn.transaction():
+            conn.execute("update model_versions set eval_dataset_artifact_id = 'm1'")
+
+
 def test_a_parent_that_does_not_exist_is_refused(conn: psycopg.Connection) -> None:
     with refused(
         "23503",

@@ -37,7 +37,7 @@ def content(conn: psycopg.Connection) -> Any:
 
 
 KEPT = "a registered version keeps it"
-OTHER = "the metadata of m3 declares another value, or none"
+OTHER = "the metadata declares another value, or none"
 
 
 # fmt: off

@@ -145,6 +145,41 @@ def test_a_number_out_of_turn_is_refused(raw: psycopg.Connection) -> None:
         raw.rollback()
 
 
+def test_claiming_that_versions_are_placed_gains_nothing(raw: psycopg.Connection) -> None:
+    register(raw, "churn", artifact_id="m1")
+    register(raw, "new", artifact_id="n1")
+    raw.commit()
+    raw.execute("set atlas_models.versions_are_placed = 'yes'")
+    raw.commit()
+    one_latest = {"constraint": "artifacts_one_latest", "detail": "Key (name)=(churn) already exists."}
+    out_of_turn = {"column": "version_number", "detail": "/version_number: the next one of churn is not 7"}
+    for sqlstate, answer, columns in (
+        ("23505", one_latest, {"version_number": 2, "is_latest": True}),
+        ("MR006", out_of_turn, {"version_number": 7, "is_latest": False}),
+    ):
+        with refused(sqlstate, **answer):
+            insert(raw, "m2", **columns)
+        raw.rollback()
+    detail = "/version_number: the next one of unheard of is not 1"
+    with refused("MR006", column="version_number", detail=detail):
+        insert(raw, "u1", name="unheard of", version_number=1, is_latest=True)
+    raw.rollback()
+    insert(raw, "m2", version_number=2, is_latest=False)
+    add_version(raw, "m2")
+    insert(raw, "n2", name="new")
+    add_version(raw, "n2")
+    raw.commit()
+    assert numbers(raw) == [("m1", 1, False), ("m2", 2, True), ("n1", 1, False), ("n2", 2, True)]
+
+
+def test_a_registration_leaves_no_claim_behind(raw: psycopg.Connection) -> None:
+    register(raw, "churn", artifact_id="m1")
+    insert(raw, "m2", version_number=2)
+    add_version(raw, "m2")
+    raw.commit()
+    assert numbers(raw) == [("m1", 1, False), ("m2", 2, True)]
+
+
 def test_a_number_that_is_taken_is_refused(raw: psycopg.Connection) -> None:
     register(raw, "churn")
     detail = "Key (name, version_number)=(churn, 1) already exists."
@@ -219,9 +254,9 @@ def test_what_only_the_database_sets_is_refused(raw: psycopg.Connection) -> None
 def test_a_schema_version_that_does_not_exist_is_refused(raw: psycopg.Connection) -> None:
     with refused(
         "23514",
-        column="metadata",
+        column="metadata_schema_version",
         constraint="artifacts_metadata_valid",
-        detail=": metadata_schema_version 99 does not exist; the current one is 1",
+        detail="/metadata_schema_version: the current version is 1",
     ):
         insert(raw, "m1", metadata_schema_version=99)
 
@@ -235,7 +270,7 @@ def test_a_version_row_that_contradicts_the_metadata_is_refused(raw: psycopg.Con
         ("benchmark_id", "b"),
         ("external_source_url", "u"),
     ):
-        detail = f"/{column}: the metadata of m1 declares another value, or none"
+        detail = f"/{column}: the metadata declares another value, or none"
         with refused("MR005", column=column, detail=detail), raw.transaction():
             raw.execute(f"insert into model_versions (artifact_id, {column}) values ('m1', %s)", [value])
 

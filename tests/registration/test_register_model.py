@@ -187,15 +187,15 @@ def test_an_argument_that_contradicts_the_metadata_is_refused(conn: psycopg.Conn
         (
             "external_source_url",
             "https://x.org",
-            "/external_source_url: the metadata of m1 declares another value, or none",
+            "/external_source_url: the metadata declares another value, or none",
         ),
         (
             "external_source_version",
             "1",
-            "/external_source_version: the metadata of m1 declares another value, or none",
+            "/external_source_version: the metadata declares another value, or none",
         ),
-        ("base_model_id", "b1", "/base_model_id: the metadata of m1 declares another value, or none"),
-        ("benchmark_id", "b", "/benchmark_id: the metadata of m1 declares another value, or none"),
+        ("base_model_id", "b1", "/base_model_id: the metadata declares another value, or none"),
+        ("benchmark_id", "b", "/benchmark_id: the metadata declares another value, or none"),
     ]:
         with refused("MR005", column=column, detail=detail):
             register(conn, "churn", artifact_id="m1", **{column: value})

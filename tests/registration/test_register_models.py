@@ -135,7 +135,7 @@ def test_bad_models_of_every_kind_are_all_listed_with_their_places(conn: psycopg
         "/5/parent_version_id: there is no artifact nowhere\n"
         "/6/metadata/base_model_id: no such artifact\n"
         "/7/eval_dataset_artifact_id: there is no artifact nowhere\n"
-        "/8/benchmark_id: the metadata of m declares another value, or none\n"
+        "/8/benchmark_id: the metadata declares another value, or none\n"
         '/9: date/time field value out of range: "2024-13-45T00:00Z"\n'
         "/10/training_params_json: must be an object of at most 1048576 bytes of text, with finite numbers\n"
         "/12/idempotency_key: 'k' of churn stands for k1, registered with other arguments\n"

@@ -99,7 +99,7 @@ def migrate(url: str | None, schema: str, mode: str | None) -> None:
     URL is a superuser's postgresql://… ; without it DATABASE_URL is used, and without that the project's own local
     server, which is made and started when needed.
     """
-    target = url or os.environ.get("DATABASE_URL")
+    target = url or os.environ.get("DATABASE_URL") or None  # empty is as good as not set
     if mode in ("status", "check"):
         found = migration_runner.status(target or _local_url_for_reading(), schema=schema)
         _show_status(found)
@@ -203,7 +203,7 @@ def psql(arguments: tuple[str, ...], schema: str) -> None:
     cluster.url()
     target = cluster.start(schema)
     # A refusal says what to do; which of our lines raised it is of no use to its reader (\\errverbose shows it).
-    os.execvp(program, [program, target, "--set", "SHOW_CONTEXT=never", *arguments])
+    os.execvp(program, [program, target, "--set", "SHOW_CONTEXT=never", "--pset", "expanded=auto", *arguments])
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ _ADVICE = (
     ("connection refused", "start the server, or check the host and the port in the URL"),
     ("no such file or directory", "start the server, or name its host in the URL"),
     ("timeout expired", "check the host and the port in the URL, and the firewall between"),
+    (
+        "peer authentication failed",
+        "run this as that user of the operating system, or name host and password in the URL",
+    ),
     ("no pg_hba.conf entry", "the server's pg_hba.conf must allow this user from this machine"),
 )
 
@@ -138,6 +142,8 @@ def _advice(reason: str) -> str:
     for fragment, advice in _ADVICE:
         if fragment in lowered:
             return advice
+    if "role" in lowered and "does not exist" in lowered:
+        return "name an existing user in the URL: postgresql://user@host/database"
     if "database" in lowered and "does not exist" in lowered:
         return "create it with createdb, or correct the name in the URL"
     return "check the URL"

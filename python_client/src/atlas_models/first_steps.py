@@ -70,6 +70,6 @@ def commands(url: str, shown_url: str, schema: str, psql: str) -> FirstSteps | N
 
 def _command(psql: str, shown_url: str, function: str, metadata: dict[str, object]) -> str:
     # Dollar quotes need no escaping inside of the shell's single quotes: the command stays readable.
-    statement = f"select * from {function}($$credit-risk$$,\n    $${json.dumps(metadata)}$$)"
+    statement = f"select * from {function}($$first-model$$,\n    $${json.dumps(metadata)}$$)"
     # A refusal says what to do in ERROR, DETAIL and HINT; which of our lines raised it is of no use to its reader.
     return f'  {shlex.quote(psql)} "{shown_url}" -v SHOW_CONTEXT=never -c {shlex.quote(statement)}'

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib import metadata
+from pathlib import Path
 
 import psycopg
 from psycopg import sql
@@ -96,7 +97,7 @@ def check_server(conn: psycopg.Connection[TupleRow], schema: str) -> None:
     server = _ask(conn)
     findings = _server_findings(server)
     if server.can_try_plpython:
-        findings += _engine_findings(conn, server)
+        findings += _engine_findings(conn)
     findings += _foreign_table_findings(conn, schema)
     if findings:
         raise PreflightError([(finding.problem, finding.remedy) for finding in findings])
@@ -157,21 +158,21 @@ def _server_findings(server: _Server) -> list[_Finding]:
     return findings
 
 
-def _engine_findings(conn: psycopg.Connection[TupleRow], server: _Server) -> list[_Finding]:
+def _engine_findings(conn: psycopg.Connection[TupleRow]) -> list[_Finding]:
     try:
         with conn.transaction(force_rollback=True):
             conn.execute("set local search_path = pg_catalog, pg_temp; set local lock_timeout = '10s'")
             conn.execute("create extension if not exists plpython3u")
             conn.execute(_PROBE)
-            row = conn.execute("select pg_temp.atlas_probe()").fetchone()
+            row = conn.execute("select pg_temp.atlas_probe(), current_setting('config_file')").fetchone()
     except psycopg.Error as error:
         reason = error.diag.message_primary or str(error).partition("\n")[0]
         return [_Finding(f"PL/Python does not work on this server: {reason}", "see the server's log")]
     assert row is not None
-    return _judge_engine(json.loads(row[0]), server)
+    return _judge_engine(json.loads(row[0]) | {"config_file": row[1]})
 
 
-def _judge_engine(found: dict[str, object], server: _Server) -> list[_Finding]:
+def _judge_engine(found: dict[str, object]) -> list[_Finding]:
     python = found["python"]
     assert isinstance(python, list)
     if tuple(python) < _MINIMUM_PYTHON:
@@ -190,16 +191,19 @@ def _judge_engine(found: dict[str, object], server: _Server) -> list[_Finding]:
         return []
     path = found["path"]
     assert isinstance(path, list)
-    return [_Finding(problem, _engine_remedy([str(folder) for folder in path], server.major))]
+    return [_Finding(problem, _engine_remedy([str(folder) for folder in path], str(found["config_file"])))]
 
 
-def _engine_remedy(server_path: list[str], major: int) -> str:
+def _engine_remedy(server_path: list[str], config_file: str) -> str:
     packages = [folder for folder in server_path if folder.endswith(("dist-packages", "site-packages"))]
     local = [folder for folder in packages if folder.startswith("/usr/local/")] or packages
     requirement = f"{server_engine.DISTRIBUTION}=={metadata.version(server_engine.DISTRIBUTION)}"
+    # Debian keeps a cluster's environment beside its configuration.
+    debian = config_file.startswith("/etc/postgresql/")
+    where = f"in {Path(config_file).parent / 'environment'}" if debian else "in the environment that starts the server"
     alternative = (
-        f"python3 -m pip install --target /opt/atlas-engine '{requirement}', then the line "
-        f"PYTHONPATH = '/opt/atlas-engine' in /etc/postgresql/{major}/main/environment and a restart of the server"
+        f"python3 -m pip install --target /opt/atlas-engine '{requirement}', then "
+        f"PYTHONPATH = '/opt/atlas-engine' {where} and a restart of the server"
     )
     if not local:
         return f"on the server: {alternative}"

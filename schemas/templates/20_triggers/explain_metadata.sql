@@ -22,14 +22,20 @@ if version in SCHEMAS:
     schema = json.loads(SCHEMAS[version])
     problems = find_problems(compile_schema(schema), schema, row["metadata"])
 else:
-    problems = [Problem("", "version", f"metadata_schema_version {version} does not exist; the current one is {{ current }}")]
-error = InvalidMetadata("invalid metadata: " + (f"{len(problems)} problems" if len(problems) > 1 else "1 problem"))
+    problems = []
+if problems:
+    error = InvalidMetadata("invalid metadata: " + (f"{len(problems)} problems" if len(problems) > 1 else "1 problem"))
+    error.detail = as_lines(problems)
+    error.hint = f"Correct the metadata; select * from {TD['table_schema']}.metadata_errors('…') lists the same problems as rows."
+    error.column_name = "metadata"
+else:
+    error = InvalidMetadata(f"there is no metadata schema version {version}")
+    error.detail = "/metadata_schema_version: the current version is {{ current }}"
+    error.hint = "Leave it out: the current version is filled in."
+    error.column_name = "metadata_schema_version"
 error.sqlstate = "23514"
-error.detail = as_lines(problems)
-error.hint = "Correct the metadata; select * from metadata_errors('…') lists the same problems as rows."
 error.schema_name = TD["table_schema"]
 error.table_name = TD["table_name"]
-error.column_name = "metadata"
 error.constraint_name = "artifacts_metadata_valid"
 raise error
 $python$;
