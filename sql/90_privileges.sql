@@ -34,4 +34,4 @@ grant execute on function
     reopen_model(text, text, text)
 to atlas_reviewer;
 
-grant select on models to atlas_reader;
+grant select on models, other_artifacts to atlas_reader;

@@ -13,6 +13,8 @@ from psycopg.types.json import Jsonb
 from factories import register
 from refusals import refused
 
+Connect = Callable[..., psycopg.Connection]
+
 
 def test_the_id_is_made_of_the_type_and_a_uuid(conn: psycopg.Connection) -> None:
     (made,) = conn.execute("select register_artifact('dataset', 'Cohort B')").fetchone()
@@ -43,6 +45,13 @@ def test_created_by_is_who_logged_in_unless_said_otherwise(
 def test_its_metadata_is_free_in_form(conn: psycopg.Connection) -> None:
     conn.execute("select register_artifact('dataset', 'Cohort B', '[1, {\"a\": null}]')")
     assert conn.execute("select metadata from artifacts").fetchall() == [([1, {"a": None}],)]
+
+
+def test_a_reader_finds_it_among_what_is_no_model(conn: psycopg.Connection, connect: Connect) -> None:
+    conn.execute("select register_artifact('dataset', 'Cohort B', artifact_id => 'd1')")
+    register(conn, "churn", artifact_id="m1")
+    found = connect("test_reader").execute("select artifact_id, artifact_type, title from atlas.other_artifacts")
+    assert found.fetchall() == [("d1", "dataset", "Cohort B")]
 
 
 def test_a_model_can_name_it_as_its_evaluation_dataset(conn: psycopg.Connection) -> None:
