@@ -241,3 +241,21 @@ def test_a_fresh_database_is_sealed_against_legacy_rows(conn: psycopg.Connection
             " values ('m1', 'model', 0, '{}')"
         )
     assert caught.value.diag.constraint_name == "artifacts_legacy_sealed"
+
+
+def test_an_answer_is_remembered_for_its_document_and_version_only(conn: psycopg.Connection) -> None:
+    good, bad = json.dumps(VALID), json.dumps(VALID | {"framework": ""})
+    asked = [
+        (1, good),
+        (1, good),
+        (2, good),
+        (1, bad),
+        (1, bad),
+        (None, bad),
+        (1, good),
+        (1, None),
+        (1, good),
+        (0, bad),
+    ]
+    answers = [is_valid(conn, version, text) for version, text in asked]
+    assert answers == [True, True, False, False, False, False, True, False, True, True]
