@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from atlas_models import first_steps
 from atlas_models.server_programs import find_psql
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
@@ -45,6 +46,10 @@ def psql(url: str, statements: str) -> str:
 
 
 def test_sql_examples_print_what_the_page_shows(database_url: str) -> None:
+    # Whoever comes to the examples has typed what make migrate prints.
+    printed_first = first_steps.commands(database_url, database_url, "atlas", str(find_psql()))
+    assert printed_first is not None
+    subprocess.run(["sh", "-c", printed_first.accepted], check=True, capture_output=True)
     examples = sql_with_output()
     assert len(examples) == 6
     for statements, shown in examples:
