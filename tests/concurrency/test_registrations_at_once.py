@@ -69,6 +69,32 @@ def test_arrays_that_name_the_same_models_in_opposite_orders_do_not_deadlock(con
     assert [(numbers, latest) for _, numbers, latest in versions(sessions[0])] == [(list(range(1, 9)), [8])] * 160
 
 
+@pytest.mark.parametrize("known", [False, True], ids=["new names", "known names"])
+def test_an_array_waits_for_its_first_name_before_it_holds_any_other(connect: Connect, known: bool) -> None:
+    watcher, first, second = connect(), connect(autocommit=False), connect()
+    names = list("abcdefghij")
+
+    def take(name: str) -> None:
+        # A registration inserts a name that is new; a promotion only locks one that is known, its counter stays.
+        if known:
+            first.execute("select promote_model(%s)", [name])
+        else:
+            register(first, name, artifact_id=name)
+
+    if known:
+        register_many(watcher, [model(name, artifact_id=name) for name in names])
+    take("a")
+    with ThreadPoolExecutor(1) as pool:
+        array = [model(name) for name in reversed(names)]
+        waiting = start(pool, watcher, second, lambda session: register_many(session, array))
+        # A name that the waiting session held would end this in a deadlock.
+        for name in names[1:]:
+            take(name)
+        first.commit()
+        waiting.result()
+    assert versions(watcher) == [(name, [1, 2], [2]) for name in names]
+
+
 @pytest.mark.slow
 def test_models_based_on_each_others_latest_versions_do_not_deadlock(connect: Connect) -> None:
     sessions = [connect() for _ in range(6)]
