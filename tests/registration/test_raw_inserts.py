@@ -56,6 +56,17 @@ def test_both_rows_in_one_statement_are_a_registration(conn: psycopg.Connection)
     assert conn.execute("select name, version_number from models").fetchall() == [("churn", 1)]
 
 
+def test_who_registered_is_who_logged_in_whatever_the_row_says(
+    raw: psycopg.Connection, connect: Callable[..., psycopg.Connection]
+) -> None:
+    insert(raw, "m1")
+    raw.execute("insert into model_versions (artifact_id, registered_by) values ('m1', 'somebody else')")
+    raw.commit()
+    register(connect("test_registrar"), "churn", artifact_id="m2", created_by="somebody else")
+    row = raw.execute("select artifact_id, registered_by, created_by from models order by artifact_id")
+    assert row.fetchall() == [("m1", "postgres", None), ("m2", "test_registrar", "somebody else")]
+
+
 def test_declared_facts_are_derived_for_a_raw_insert_too(raw: psycopg.Connection) -> None:
     register(raw, "base", artifact_id="b1")
     metadata = external_metadata(base_model_id="b1", benchmark_id="bench-7", evaluation_metrics={"f1": 0.5})
