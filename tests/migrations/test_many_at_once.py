@@ -83,6 +83,58 @@ def test_a_session_that_the_server_ends_is_one_clear_error(empty_database, tree)
     assert tables(empty_database) == []
 
 
+def test_a_role_that_another_database_makes_after_the_file_looked_for_it_is_looked_for_again(
+    server_url, empty_database, empty_tree
+):
+    role = f"atlas_test_late_role_{os.getpid()}"
+    empty_tree.migration(
+        "0001_role.sql",
+        f"""
+        do $$
+        begin
+            if not exists (select from pg_roles where rolname = '{role}') then
+                lock table public.busy;
+                create role {role} nologin;
+            end if;
+        end
+        $$;
+        """,
+    )
+    empty_tree.code("nothing.sql", "-- atlas: superuser\nselect 1")
+    progress: list[str] = []
+    patience = Patience(lock_timeout_seconds=60, pause_seconds=0.01)
+    try:
+        with (
+            ThreadPoolExecutor() as pool,
+            psycopg.connect(empty_database) as holder,
+            psycopg.connect(empty_database, autocommit=True) as observer,
+        ):
+            observer.execute("create table public.busy (id integer)")
+            holder.execute("lock table public.busy")
+            deploy = pool.submit(
+                migrate, empty_database, source=empty_tree.folder, patience=patience, progress=progress.append
+            )
+            wait_until_blocked(observer, wait_for_deploy(observer))
+            holder.execute(sql.SQL("create role {}").format(sql.Identifier(role)))
+            holder.commit()
+            assert deploy.result(timeout=30).applied == ("0001_role",)
+        again = f'migrations/0001_role.sql: role "{role}" already exists; trying again (1 of 6)'
+        assert progress == ["migration 0001_role", again, "migration 0001_role", "code: 1 files of sql/"]
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
+
+
+def test_a_role_that_stands_there_for_good_is_the_fault_of_the_file(empty_database, empty_tree):
+    empty_tree.migration("0001_role.sql", "create role postgres;")
+    empty_tree.code("nothing.sql", "-- atlas: superuser\nselect 1")
+    with pytest.raises(MigrationError) as caught:
+        migrate(empty_database, source=empty_tree.folder, patience=Patience(attempts=2, pause_seconds=0.01))
+    assert caught.value.message == (
+        'migrations/0001_role.sql: role "postgres" already exists (42710); nothing was changed'
+    )
+
+
 def test_two_databases_of_one_cluster_deploy_at_once(server_url, new_database, empty_tree):
     role = f"atlas_test_role_{os.getpid()}"
     empty_tree.migration(

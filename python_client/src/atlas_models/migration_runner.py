@@ -623,12 +623,16 @@ def _validate_constraints(deploy: _Deploy) -> tuple[str, ...]:
 class _TransientError(Exception):
     """The transaction may succeed when it is run again."""
 
-    def __init__(self, label: str, error: psycopg.Error) -> None:
+    def __init__(self, label: str, text: str, error: psycopg.Error) -> None:
         super().__init__(label)
-        self.label = label
         self.reason = f"{label}: {_primary(error)}"
+        self._label = label
+        self._text = text
+        self._error = error
 
     def final_error(self, attempts: int) -> MigrationError:
+        if _is_collision(self._error):  # with what stands there for good, it turns out
+            return _file_error(self._label, self._text, self._error, after_commit=False)
         return MigrationError(
             f"{self.reason} (tried {attempts} times; nothing was changed)",
             hint="something holds locks on these tables: look into pg_stat_activity for long transactions, "
@@ -639,9 +643,16 @@ class _TransientError(Exception):
 def _is_transient(error: psycopg.Error) -> bool:
     if isinstance(error, errors.LockNotAvailable | errors.DeadlockDetected | errors.SerializationFailure):
         return True
-    # Roles belong to the whole cluster, the deploy lock to one database: two deploys may collide in the catalog.
+    return _is_collision(error)
+
+
+def _is_collision(error: psycopg.Error) -> bool:
+    """Says whether two deploys may have met in the catalog: a role is the cluster's, the deploy lock a database's."""
     if isinstance(error, errors.UniqueViolation):
         return (error.diag.schema_name or "") == "pg_catalog"
+    if isinstance(error, errors.DuplicateObject):
+        # A role that was committed between the file's own look and its CREATE ROLE.
+        return error.diag.source_function == "CreateRole"
     return isinstance(error, errors.InternalError_) and "concurrently" in (error.diag.message_primary or "")
 
 
@@ -652,13 +663,13 @@ def _explained(label: str, text: str = "", *, after_commit: bool = False) -> Ite
         yield
     except psycopg.OperationalError as error:
         if not after_commit and _is_transient(error):
-            raise _TransientError(label, error) from error
+            raise _TransientError(label, text, error) from error
         if error.sqlstate is None or error.sqlstate.startswith(("57", "08")):
             raise  # the connection is gone: no fault of the file
         raise _file_error(label, text, error, after_commit) from error
     except psycopg.Error as error:
         if not after_commit and _is_transient(error):
-            raise _TransientError(label, error) from error
+            raise _TransientError(label, text, error) from error
         raise _file_error(label, text, error, after_commit) from error
 
 
