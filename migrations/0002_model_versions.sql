@@ -206,14 +206,14 @@ create constraint trigger artifacts_72_verify_latest
 after update of is_latest on artifacts
 deferrable initially deferred
 for each row
-when (new.artifact_type = 'model' and old.is_latest is distinct from new.is_latest)
+when (new.artifact_type = 'model' and new.name is not null and old.is_latest is distinct from new.is_latest)
 execute function verify_latest();
 
 create constraint trigger artifacts_74_verify_succession
 after update of superseded_by on artifacts
 deferrable initially deferred
 for each row
-when (new.artifact_type = 'model' and old.superseded_by is distinct from new.superseded_by)
+when (new.artifact_type = 'model' and new.name is not null and old.superseded_by is distinct from new.superseded_by)
 execute function verify_succession();
 
 create trigger artifacts_80_sync_declared_facts

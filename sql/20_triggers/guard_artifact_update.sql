@@ -17,6 +17,14 @@ begin
             schema = tg_table_schema, table = tg_table_name, column = 'artifact_type';
     end if;
 
+    if v_is_legacy and new.metadata_schema_version = 0 and new.metadata is distinct from old.metadata then
+        raise exception 'the metadata of legacy model % changes only when it is validated', old.id using
+            errcode = 'MR005',
+            detail = '/metadata: metadata_schema_version 0 says that it was never validated',
+            hint = 'Settle it with the backfill, or register a new version with register_model().',
+            schema = tg_table_schema, table = tg_table_name, column = 'metadata';
+    end if;
+
     -- A legacy row gets its name, number and lineage when it is taken over, and keeps them from then on.
     v_column := case
         when new.id is distinct from old.id then 'id'

@@ -55,18 +55,52 @@ def test_the_original_ddl_is_recognised(empty_database, tree):
     ]
 
 
-def test_an_older_catalogues_artifacts_are_left_alone(empty_database, tree):
-    run(empty_database, "create table artifacts (id text primary key, artifact_type text, metadata text)")
-    assert findings(empty_database, tree, schema="public") == [
-        '"public"."artifacts" is the artifacts table of an older catalogue, and taking it over is not possible yet'
-    ]
-
-
 def test_a_view_of_our_name_is_not_ours(empty_database, tree):
-    run(empty_database, "create view artifacts as select 1 as one")
+    run(empty_database, "create view artifacts as select 'a' as id, 'model' as artifact_type")
     assert findings(empty_database, tree, schema="public") == [
-        '"public"."artifacts" is not ours: the schema has no record of migrations'
+        '"public"."artifacts" is no table with the columns id and artifact_type, to be taken over'
     ]
+
+
+def test_a_table_of_another_kind_by_our_name_is_not_ours(empty_database, tree):
+    run(empty_database, "create table artifacts (id text primary key, kind text); create table models (id text)")
+    assert findings(empty_database, tree, schema="public") == [
+        '"public"."artifacts" is no table with the columns id and artifact_type, to be taken over',
+        '"public"."models" is not ours: the schema has no record of migrations',
+    ]
+
+
+def test_an_older_catalogue_elsewhere_is_asked_about_when_nobody_chose_the_schema(empty_database, tree):
+    run(empty_database, "create table artifacts (id text primary key, artifact_type text)")
+    with pytest.raises(PreflightError) as caught:
+        migrate(empty_database, source=tree.folder, schema_is_chosen=False)
+    assert caught.value.findings == (
+        (
+            '"public"."artifacts" looks like a table of an older catalogue',
+            "to take it over: ATLAS_SCHEMA=public; to leave it alone and begin an empty registry: ATLAS_SCHEMA=atlas",
+        ),
+    )
+    assert migrate(empty_database, source=tree.folder, schema_is_chosen=True).applied == ("0001_things",)
+    tree.code("30_api/one.sql", "create or replace function one() returns integer language sql return 1")
+    assert migrate(empty_database, source=tree.folder, schema_is_chosen=False).code_deployed
+
+
+def test_a_schema_that_others_may_write_is_refused(server_url, empty_database, tree):
+    run(server_url, "create role test_writer; create role test_owner")
+    try:
+        run(
+            empty_database,
+            "create schema shared authorization test_owner; grant create on schema shared to test_writer",
+        )
+        assert findings(empty_database, tree, schema="shared") == [
+            "test_owner, test_writer may create objects in the schema shared, and functions that shadow the registry's"
+        ]
+        run(empty_database, "grant create on schema shared to public")
+        assert findings(empty_database, tree, schema="shared") == [
+            "everybody may create objects in the schema shared, and functions that shadow the registry's"
+        ]
+    finally:
+        run(empty_database, "drop schema shared cascade; drop role test_writer, test_owner")
 
 
 def test_mlflow_in_another_schema_is_no_hindrance(empty_database, tree):
@@ -89,7 +123,7 @@ def test_a_user_who_is_no_superuser_is_told_so(server_url, empty_database, tree)
 
 
 def test_all_that_is_missing_is_named_at_once(empty_database, tree):
-    run(empty_database, "create table artifacts (id text, artifact_type text)")
+    run(empty_database, "create table artifacts (id text)")
     run(empty_database, "create role test_plain login; grant usage on schema public to test_plain")
     try:
         plain = make_conninfo("", **{**conninfo_to_dict(empty_database), "user": "test_plain"})

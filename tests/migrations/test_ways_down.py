@@ -143,9 +143,11 @@ def test_without_0002_the_artifacts_stand_alone(deployed):
         "function is_model_name(pg_catalog.text)",
         "function is_valid_metadata(pg_catalog.text,integer,pg_catalog.jsonb)",
         "function refuse_removal()",
+        "function refuse_rewriting()",
         "function refuse_unbounded_number()",
         *LEDGER[:1],
         "table artifacts",
+        "table artifacts_original",
         *LEDGER[1:],
     ]
     assert deployed.execute("select name from atlas_migrations").fetchall() == [("0001_artifacts",)]

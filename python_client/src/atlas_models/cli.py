@@ -12,6 +12,7 @@ import click
 import psycopg
 
 from atlas_models import __version__, first_steps, migration_runner
+from atlas_models.adoption import Adoption, Dangling
 from atlas_models.connections import describe
 from atlas_models.local_cluster import LocalCluster
 from atlas_models.migration_errors import MigrationError, PreflightError
@@ -54,7 +55,7 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except PreflightError as error:
-            click.echo("atlas: the server is not ready; nothing was changed", err=True)
+            click.echo(f"atlas: {error.headline}; nothing was changed", err=True)
             for problem, remedy in error.findings:
                 click.echo(f"  - {problem}\n    do: {remedy}", err=True)
         except MigrationError as error:
@@ -109,10 +110,17 @@ def migrate(url: str | None, schema: str, mode: str | None) -> None:
         shown = target
     else:
         shown = describe(target)
-    report = migration_runner.migrate(target, schema=schema, dry_run=mode == "dry-run", progress=_say)
+    report = migration_runner.migrate(
+        target, schema=schema, schema_is_chosen=_is_chosen("schema"), dry_run=mode == "dry-run", progress=_say
+    )
     _show_report(report)
     if mode is None:
         _show_first_steps(target, shown, schema, given_by_argument=url is not None)
+
+
+def _is_chosen(parameter: str) -> bool:
+    source = click.get_current_context().get_parameter_source(parameter)
+    return source is not click.core.ParameterSource.DEFAULT
 
 
 def _local_url_for_reading() -> str:
@@ -132,12 +140,16 @@ def _show_status(status: Status) -> None:
         click.echo("pending  code: the files of sql/ differ from what is deployed")
     for found in status.unvalidated:
         click.echo(f"pending  validation of {found.constraint} on {found.table}")
+    for waiting in status.dangling:
+        click.echo(_describe_dangling(waiting))
     click.echo("up to date" if status.up_to_date else "a deploy has work to do: atlas migrate")
 
 
 def _show_report(report: MigrationReport) -> None:
     if report.nothing_to_do:
         click.echo(f"Nothing to do: schema {report.schema} is up to date.")
+        for waiting in report.dangling:
+            click.echo(f"  {_describe_dangling(waiting)}")
         return
     if report.dry_run:
         click.echo(f"Dry run, rolled back. A deploy into schema {report.schema} would do this:")
@@ -149,6 +161,22 @@ def _show_report(report: MigrationReport) -> None:
         click.echo("  deployed  the code of sql/")
     for name in report.validated:
         click.echo(f"  validated {name}")
+    for waiting in report.dangling:
+        click.echo(f"  {_describe_dangling(waiting)}")
+    if report.adopted is not None:
+        _show_adoption(report.adopted)
+
+
+def _describe_dangling(found: Dangling) -> str:
+    rows = "1 row names an artifact that is" if found.rows == 1 else f"{found.rows:,} rows name artifacts that are"
+    return f"waiting   {found.constraint}: {rows} not there"
+
+
+def _show_adoption(adopted: Adoption) -> None:
+    click.echo(f"\nThe table artifacts was taken over: {adopted.rows:,} rows, as they were in artifacts_original.")
+    click.echo(f"  {adopted.models:>10,}  models, kept as legacy rows (metadata_schema_version 0) until validated")
+    click.echo(f"  {adopted.rows - adopted.models:>10,}  other artifacts, untouched")
+    click.echo(f"It was locked for {adopted.seconds:.1f} s. What its users must change: docs/adopt.md.")
 
 
 def _show_first_steps(url: str, shown: str, schema: str, *, given_by_argument: bool) -> None:

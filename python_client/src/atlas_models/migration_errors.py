@@ -31,10 +31,25 @@ class PreflightError(MigrationError):
         findings: One (what is wrong, what to do) pair for each finding.
     """
 
+    headline = "the server is not ready"
+
     def __init__(self, findings: list[tuple[str, str]]) -> None:
         self.findings = tuple(findings)
         message = "; ".join(f"{problem} ({remedy})" for problem, remedy in findings)
         super().__init__(message)
+
+
+class AdoptionRefusedError(PreflightError):
+    """A table that stands in the schema cannot be taken over as it is; ``findings`` lists everything in the way.
+
+    Args:
+        headline: Which table it is, in one line.
+        findings: One (what is wrong, what to do) pair for each finding.
+    """
+
+    def __init__(self, headline: str, findings: list[tuple[str, str]]) -> None:
+        super().__init__(findings)
+        self.headline = headline
 
 
 class LocalClusterError(MigrationError):

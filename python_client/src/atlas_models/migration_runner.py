@@ -19,6 +19,8 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.rows import TupleRow
 
+from atlas_models import adoption
+from atlas_models.adoption import Adoption, Dangling
 from atlas_models.connections import connect
 from atlas_models.deployment_files import (
     SUPERUSER,
@@ -71,6 +73,7 @@ class Status:
         pending: The names of the migrations that a deploy would run, by number.
         code_is_current: True when the deployed code is that of the source.
         unvalidated: Constraints that a deploy would validate.
+        dangling: Foreign keys that wait for old rows to be put right; no deploy can do anything about them.
     """
 
     schema: str
@@ -78,6 +81,7 @@ class Status:
     pending: tuple[str, ...]
     code_is_current: bool
     unvalidated: tuple[Unvalidated, ...]
+    dangling: tuple[Dangling, ...]
 
     @property
     def up_to_date(self) -> bool:
@@ -95,6 +99,8 @@ class MigrationReport:
         code_deployed: True when the files of sql/ were deployed.
         validated: The names of the constraints that were validated.
         dry_run: True when everything was rolled back.
+        adopted: What became of a table that stood there before, when there was one.
+        dangling: Foreign keys that wait for old rows to be put right.
     """
 
     schema: str
@@ -102,6 +108,8 @@ class MigrationReport:
     code_deployed: bool = False
     validated: tuple[str, ...] = ()
     dry_run: bool = False
+    adopted: Adoption | None = None
+    dangling: tuple[Dangling, ...] = ()
 
     @property
     def nothing_to_do(self) -> bool:
@@ -161,6 +169,7 @@ def migrate(
     *,
     schema: str = DEFAULT_SCHEMA,
     source: Source | Path | None = None,
+    schema_is_chosen: bool = True,
     dry_run: bool = False,
     patience: Patience | None = None,
     progress: Progress | None = None,
@@ -171,6 +180,7 @@ def migrate(
         conninfo: Connection URL of a superuser.
         schema: The target schema; made when missing.
         source: A folder with migrations/ and sql/ in it (or one that was read already); the package's own by default.
+        schema_is_chosen: False when nobody named the schema: an older catalogue in another one is then asked about.
         dry_run: Run the transaction and roll it back. Indexes built outside of it and validations are not tried.
         patience: How long to wait for locks.
         progress: Called with a line for a person at each step.
@@ -187,17 +197,16 @@ def migrate(
     report_line = progress or (lambda _line: None)
     with _connection(conninfo) as conn, _deploy_lock(conn, patience, report_line):
         deploy = _Deploy(conn, schema, files, patience, report_line)
-        plan = _checked_plan(conn, schema, files)
-        _apply(deploy, plan, dry_run=dry_run)
+        plan = _checked_plan(conn, schema, files, schema_is_chosen=schema_is_chosen)
+        adopted = _apply(deploy, plan, dry_run=dry_run)
+        names = tuple(migration.name for migration in plan.pending)
         if dry_run:
-            applied = tuple(migration.name for migration in plan.pending)
-            return MigrationReport(schema, applied, plan.deploy_code, dry_run=True)
+            return MigrationReport(schema, names, plan.deploy_code, dry_run=True, adopted=adopted)
         for migration in plan.indexes:
             _build_index(deploy, migration)
         validated = _validate_constraints(deploy)
-    return MigrationReport(
-        schema, tuple(migration.name for migration in plan.pending), plan.deploy_code, validated, dry_run=False
-    )
+        dangling = _unvalidated(conn, schema)[1]
+    return MigrationReport(schema, names, plan.deploy_code, validated, adopted=adopted, dangling=dangling)
 
 
 def status(conninfo: str, *, schema: str = DEFAULT_SCHEMA, source: Source | Path | None = None) -> Status:
@@ -218,12 +227,14 @@ def status(conninfo: str, *, schema: str = DEFAULT_SCHEMA, source: Source | Path
     files = _read(source)
     with _connection(conninfo) as conn:
         plan = _plan(conn, schema, files)
+        unvalidated, dangling = _unvalidated(conn, schema)
         return Status(
             schema,
             _applied(conn, schema),
             tuple(migration.name for migration in plan.pending),
             not plan.deploy_code,
-            _unvalidated(conn, schema),
+            unvalidated,
+            dangling,
         )
 
 
@@ -324,7 +335,7 @@ def _plan(conn: Connection, schema: str, source: Source) -> _Plan:
     return _Plan(transactional, indexes, deploy_code)
 
 
-def _checked_plan(conn: Connection, schema: str, source: Source) -> _Plan:
+def _checked_plan(conn: Connection, schema: str, source: Source, *, schema_is_chosen: bool) -> _Plan:
     """Plans a deploy and, when there is anything to do, makes sure that the server can carry it."""
     try:
         plan = _plan(conn, schema, source)
@@ -332,7 +343,7 @@ def _checked_plan(conn: Connection, schema: str, source: Source) -> _Plan:
         check_server(conn, schema)  # says that it takes a superuser
         raise
     if not plan.is_empty:
-        check_server(conn, schema)
+        check_server(conn, schema, schema_is_chosen=schema_is_chosen)
     return plan
 
 
@@ -386,7 +397,8 @@ def _deployed_digest(conn: Connection, schema: str) -> str | None:
     return None if value is None else str(value)
 
 
-def _unvalidated(conn: Connection, schema: str) -> tuple[Unvalidated, ...]:
+def _unvalidated(conn: Connection, schema: str) -> tuple[tuple[Unvalidated, ...], tuple[Dangling, ...]]:
+    """Finds what a deploy would validate, and what it cannot because old rows dangle."""
     # Only tables of atlas_owner: the schema may hold other people's tables, and theirs are not ours to check.
     rows = conn.execute(
         """
@@ -404,7 +416,11 @@ def _unvalidated(conn: Connection, schema: str) -> tuple[Unvalidated, ...]:
         """,
         [schema, _OWNER],
     ).fetchall()
-    return tuple(Unvalidated(*row) for row in rows)
+    waiting = {row: adoption.dangling(conn, schema, *row) for row in rows}
+    return (
+        tuple(Unvalidated(*row) for row, found in waiting.items() if found is None),
+        tuple(found for found in waiting.values() if found is not None),
+    )
 
 
 # --- the one transaction --------------------------------------------------------------------------------------------
@@ -414,19 +430,26 @@ class _DryRunEndError(Exception):
     """Ends a dry run."""
 
 
-def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> None:
+def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> Adoption | None:
     """Runs the pending migrations and the code in one transaction, again when a lock was not had in time."""
     if not (plan.transactional or plan.deploy_code):
-        return
+        return None
+    is_adoption = deploy.schema in adoption.schemas_with_catalogues(deploy.conn)
+    adopted: Adoption | None = None
     pause = deploy.patience.pause_seconds
     for attempt in range(1, deploy.patience.attempts + 1):
+        began = time.monotonic()
         try:
             with deploy.conn.transaction():
+                if is_adoption:
+                    _lock_catalogue(deploy)
                 _apply_once(deploy, plan)
+                if is_adoption:
+                    adopted = adoption.outcome(deploy.conn, deploy.schema, time.monotonic() - began)
                 if dry_run:
                     raise _DryRunEndError
         except _DryRunEndError:
-            return
+            break
         except _TransientError as transient:
             if attempt == deploy.patience.attempts:
                 raise transient.final_error(attempt) from transient
@@ -434,7 +457,17 @@ def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> None:
             time.sleep(pause * random.uniform(0.5, 1.0))  # spreads deploys that collide
             pause *= 2
         else:
-            return
+            break
+    return adopted
+
+
+def _lock_catalogue(deploy: _Deploy) -> None:
+    """Locks the table that is to be taken over before anything is made: it may take some attempts."""
+    with _explained("the lock on artifacts"):
+        deploy.conn.execute(deploy.settings)
+        deploy.progress("artifacts stands there already: taking it over")
+        table = sql.Identifier(deploy.schema, "artifacts")
+        deploy.conn.execute(sql.SQL("lock table {} in access exclusive mode").format(table))
 
 
 def _apply_once(deploy: _Deploy, plan: _Plan) -> None:
@@ -594,7 +627,7 @@ def _index_is_valid(deploy: _Deploy, index_name: str) -> bool | None:
 def _validate_constraints(deploy: _Deploy) -> tuple[str, ...]:
     """Validates each constraint that was added NOT VALID, in a transaction of its own: no long lock on the table."""
     validated = []
-    for found in _unvalidated(deploy.conn, deploy.schema):
+    for found in _unvalidated(deploy.conn, deploy.schema)[0]:
         deploy.progress(f"validating {found.constraint} on {found.table}")
         query = sql.SQL("alter table {} validate constraint {}").format(
             sql.Identifier(deploy.schema, found.table), sql.Identifier(found.constraint)
@@ -674,6 +707,8 @@ def _explained(label: str, text: str = "", *, after_commit: bool = False) -> Ite
 
 
 def _file_error(label: str, text: str, error: psycopg.Error, after_commit: bool) -> MigrationError:
+    if error.sqlstate == adoption.REFUSED:
+        return adoption.refusal(error)
     line = ""
     if error.diag.statement_position and text:
         position = int(error.diag.statement_position) - 1

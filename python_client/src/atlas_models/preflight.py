@@ -15,13 +15,20 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import TupleRow
 
-from atlas_models import server_engine
+from atlas_models import adoption, server_engine
 from atlas_models.migration_errors import MigrationError, PreflightError
 
 MINIMUM_SERVER_VERSION = 150000
 _MINIMUM_PYTHON = (3, 10)
 _LEDGER = "atlas_migrations"
-_OUR_NAMES = ("artifacts", "model_versions", "registered_models")
+_OUR_NAMES = (
+    "artifacts",
+    "artifacts_original",
+    "model_versions",
+    "models",
+    "other_artifacts",
+    "registered_models",
+)
 
 # Runs inside the server's Python, which may be too old for this package: nothing newer than Python 3.6 in here.
 _PROBE = """
@@ -84,12 +91,14 @@ def check_schema_name(schema: str) -> None:
         )
 
 
-def check_server(conn: psycopg.Connection[TupleRow], schema: str) -> None:
+def check_server(conn: psycopg.Connection[TupleRow], schema: str, *, schema_is_chosen: bool = True) -> None:
     """Checks everything that a deploy needs.
 
     Args:
         conn: An idle connection in autocommit mode.
         schema: The target schema.
+        schema_is_chosen: False when nobody named the schema: a catalogue that stands in another one is then not
+            passed over in silence.
 
     Raises:
         PreflightError: Something is missing; all of it is listed. Nothing has been changed.
@@ -99,6 +108,9 @@ def check_server(conn: psycopg.Connection[TupleRow], schema: str) -> None:
     if server.can_try_plpython:
         findings += _engine_findings(conn)
     findings += _foreign_table_findings(conn, schema)
+    findings += _writable_schema_findings(conn, schema)
+    if not schema_is_chosen:
+        findings += _other_catalogue_findings(conn, schema)
     if findings:
         raise PreflightError([(finding.problem, finding.remedy) for finding in findings])
 
@@ -216,7 +228,7 @@ def _engine_remedy(server_path: list[str], config_file: str) -> str:
 def _foreign_table_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
     rows = conn.execute(
         """
-        select c.relname, array_agg(a.attname::text)
+        select c.relname, array_remove(array_agg(a.attname::text), null)
         from pg_class as c
         join pg_namespace as n on n.oid = c.relnamespace
         left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -230,7 +242,12 @@ def _foreign_table_findings(conn: psycopg.Connection[TupleRow], schema: str) -> 
         """,
         {"schema": schema, "names": list(_OUR_NAMES), "ledger": _LEDGER},
     ).fetchall()
-    return [_foreign_table_finding(schema, name, set(columns)) for name, columns in rows]
+    adoptable = schema in adoption.schemas_with_catalogues(conn)
+    return [
+        _foreign_table_finding(schema, name, set(columns))
+        for name, columns in rows
+        if not (name == "artifacts" and adoptable)
+    ]
 
 
 def _foreign_table_finding(schema: str, table: str, columns: set[str]) -> _Finding:
@@ -241,9 +258,65 @@ def _foreign_table_finding(schema: str, table: str, columns: set[str]) -> _Findi
     if table == "model_versions" and {"run_id", "current_stage"} & columns:
         return _Finding(f"{place} looks like MLflow's model registry", elsewhere)
     if table == "model_versions" and "artifact_id" in columns:
-        return _Finding(f"{place} was made by the original SQLite-style DDL, not by these migrations", elsewhere)
-    if table == "artifacts" and {"id", "artifact_type"} <= columns:
         return _Finding(
-            f"{place} is the artifacts table of an older catalogue, and taking it over is not possible yet", elsewhere
+            f"{place} was made by the original SQLite-style DDL, not by these migrations",
+            f"alter table {place} rename to legacy_model_versions, or {elsewhere}",
         )
+    if table == "artifacts":
+        return _Finding(f"{place} is no table with the columns id and artifact_type, to be taken over", elsewhere)
     return _Finding(f"{place} is not ours: the schema has no record of migrations", elsewhere)
+
+
+def _writable_schema_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
+    """Finds who could put a function into the schema that stands before the one that the registry means to call."""
+    row = conn.execute(
+        """
+        select
+            array_agg(r.rolname::text order by r.rolname),
+            bool_or(exists (
+                select from aclexplode(n.nspacl) as g where g.grantee = 0 and g.privilege_type = 'CREATE'
+            )),
+            session_user
+        from pg_namespace as n
+        join pg_roles as r on has_schema_privilege(r.oid, n.oid, 'create')
+        where n.nspname = %s and not r.rolsuper and r.rolname <> 'atlas_owner' and r.rolname !~ '^pg_'
+        """,
+        [schema],
+    ).fetchone()
+    assert row is not None
+    roles, everybody, user = row
+    place = sql.Identifier(schema).as_string(None)
+    if everybody:
+        return [
+            _Finding(
+                f"everybody may create objects in the schema {schema}, and functions that shadow the registry's",
+                f"revoke create on schema {place} from public",
+            )
+        ]
+    if roles:
+        more = " …" if len(roles) > 5 else ""
+        return [
+            _Finding(
+                f"{', '.join(roles[:5])}{more} may create objects in the schema {schema}, and functions that shadow "
+                "the registry's",
+                f"revoke create on schema {place} from that role, or where it owns the schema: alter schema {place} "
+                f"owner to {sql.Identifier(user).as_string(None)}; or move the table into a schema of its own: "
+                "create schema atlas; alter table … set schema atlas",
+            )
+        ]
+    return []
+
+
+def _other_catalogue_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
+    begun = conn.execute("select to_regclass(format('%%I.%%I', %s::text, %s::text)) is not null", [schema, _LEDGER])
+    if begun.fetchone() == (True,):
+        return []
+    return [
+        _Finding(
+            f"{sql.Identifier(other, 'artifacts').as_string(None)} looks like a table of an older catalogue",
+            f"to take it over: ATLAS_SCHEMA={other}; to leave it alone and begin an empty registry: "
+            f"ATLAS_SCHEMA={schema}",
+        )
+        for other in adoption.schemas_with_catalogues(conn)
+        if other != schema
+    ]

@@ -1,0 +1,124 @@
+"""Old tables as they are found in the field, laid down before the registry comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from atlas_models.migration_errors import AdoptionRefusedError
+from atlas_models.migration_runner import MigrationReport, migrate
+
+# As SQLite's DDL comes over: flags are integers, times and documents are text.
+SQLITE_TABLE = """
+create table artifacts (
+    id text primary key,
+    artifact_type text not null,
+    title text,
+    metadata text,
+    version_number integer default 1,
+    parent_version_id text,
+    version_tag text,
+    changelog text,
+    is_latest integer default 1,
+    lifecycle_state text default 'active',
+    superseded_by text,
+    origin_type text,
+    origin_url text,
+    created_by text,
+    created_at text default to_char(now() at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
+    updated_at text
+)
+"""
+
+# As a catalogue that began in PostgreSQL: native types, and columns of its own.
+POSTGRES_TABLE = """
+create table artifacts (
+    id varchar(64) constraint pk_artifacts primary key,
+    project text,
+    artifact_type varchar(20) not null,
+    title varchar(200) not null,
+    metadata jsonb not null default '{}',
+    is_latest boolean not null default true,
+    parent_version_id varchar(64) references artifacts (id),
+    size_bytes bigint,
+    created_at timestamptz not null default clock_timestamp(),
+    tags text[]
+)
+"""
+
+# As little as a table can be.
+SMALL_TABLE = "create table artifacts (id text primary key, artifact_type text)"
+
+
+class Catalogue:
+    """A database with an old table in the schema ``atlas``, and what is done to it."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._opened: list[psycopg.Connection] = []
+        with self.connect() as conn:
+            conn.execute("create schema atlas")
+
+    def connect(self, user: str | None = None) -> psycopg.Connection:
+        """Open a connection in autocommit mode that finds the schema without qualifying."""
+        parameters = conninfo_to_dict(self.url)
+        if user is not None:
+            parameters |= {"user": user}
+        conn = psycopg.connect(make_conninfo("", **parameters), autocommit=True)
+        conn.execute("set search_path = atlas, public")
+        self._opened.append(conn)
+        return conn
+
+    def run(self, statements: str) -> None:
+        with self.connect() as conn:
+            conn.execute(statements)
+
+    def rows(self, query: str, *parameters: object) -> list[tuple]:
+        with self.connect() as conn:
+            return conn.execute(query, parameters).fetchall()
+
+    def value(self, query: str, *parameters: object) -> object:
+        ((found,),) = self.rows(query, *parameters)
+        return found
+
+    def adopt(self) -> MigrationReport:
+        return migrate(self.url)
+
+    def fingerprint(self) -> list[tuple]:
+        """Everything that a refusal must leave as it was: the rows, the columns, the owner, the grants, the objects."""
+        return self.rows(
+            """
+            select 'row ' || a::text from artifacts as a
+            union all
+            select 'column ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' || a.attnotnull
+            from pg_attribute as a where a.attrelid = 'artifacts'::regclass and a.attnum > 0
+            union all
+            select format('table %s %s %s %s', c.oid, c.relfilenode, c.relowner::regrole, c.relacl)
+            from pg_class as c where c.oid = 'artifacts'::regclass
+            union all
+            select 'relation ' || c.relname from pg_class as c where c.relnamespace = 'atlas'::regnamespace
+            union all
+            select 'function ' || p.proname from pg_proc as p where p.pronamespace = 'atlas'::regnamespace
+            order by 1
+            """
+        )
+
+    def close(self) -> None:
+        for conn in self._opened:
+            conn.close()
+
+
+@contextmanager
+def refused_unchanged(catalogue: Catalogue) -> Iterator[list[tuple[str, str]]]:
+    """Expects the block to refuse the adoption; fills the list with the findings, and nothing was changed."""
+    before = catalogue.fingerprint()
+    findings: list[tuple[str, str]] = []
+    with pytest.raises(AdoptionRefusedError) as caught:
+        yield findings
+    assert caught.value.headline == "atlas.artifacts cannot be taken over as it is"
+    findings += caught.value.findings
+    assert catalogue.fingerprint() == before
