@@ -74,12 +74,12 @@ def register_model(schema: str, registration: Registration) -> Call[RegisteredMo
     return _function_call(schema, "register_model", given, RegisteredModel)
 
 
-def register_models(schema: str, chunk: Chunk) -> Call[RegisteredModel]:
-    """Builds the call that registers a chunk of models."""
+def register_models(schema: str, models: str) -> Call[RegisteredModel]:
+    """Builds the call that registers a JSON array of models, given as text."""
     return _statement(
         schema,
         "register_models",
-        {"models": chunk.models},
+        {"models": models},
         _column_names(RegisteredModel),
         lambda r: RegisteredModel(**r),
     )
@@ -114,6 +114,12 @@ def metadata_errors(schema: str, metadata: Any, schema_version: int | None) -> C
     return _function_call(schema, "metadata_errors", given, Problem)
 
 
+def current_metadata_schema_version(schema: str) -> Call[int]:
+    """Builds the call that asks for the version of the metadata schema."""
+    function = "current_metadata_schema_version"
+    return _statement(schema, function, {}, (function,), lambda row: int(row[function]))
+
+
 def promote_model(schema: str, artifact_id: str, notes: str | None, expected_state: str | None) -> Call[Promotion]:
     """Builds the call that promotes a version."""
     return _function_call(schema, "promote_model", _transition_arguments(artifact_id, notes, expected_state), Promotion)
@@ -137,8 +143,7 @@ def get_model(schema: str, name: str | None, version_number: int | None, artifac
     given = {"artifact_id": artifact_id, "name": name, "version_number": version_number}
     given = {key: value for key, value in given.items() if value is not None}
     conditions: list[sql.Composable] = [
-        sql.SQL("{} = {}::{}").format(sql.Identifier(key), sql.Placeholder(key), sql.SQL(_type_of(key)))
-        for key in given
+        sql.SQL("{} = {}::{}").format(sql.Identifier(key), sql.Placeholder(key), sql.SQL(type_of(key))) for key in given
     ]
     if name is not None and version_number is None:
         conditions.append(sql.SQL("is_latest"))
@@ -158,42 +163,12 @@ def not_found(name: str | None, version_number: int | None, artifact_id: str | N
     return NotFound(f"there is no model {name}{version}", sqlstate="P0002", problems=[problem])
 
 
-def chunks(registrations: Iterable[Registration | Mapping[str, Any]], chunk_size: int) -> list[Chunk]:
-    """Writes registrations as JSON arrays of at most chunk_size models and some 64 MiB.
-
-    All are written before the first is sent, so that a value that cannot be sent leaves nothing half-registered.
+def model_texts(registrations: Iterable[Registration | Mapping[str, Any]]) -> Iterator[str]:
+    """Writes registrations as JSON objects, each when it is asked for.
 
     Raises:
         InvalidMetadata, InvalidArgument: A value cannot be sent; the places start with the model's in the input.
     """
-    if chunk_size < 1:
-        raise InvalidArgument("invalid argument: chunk_size", problems=[Problem("/chunk_size", "must be at least 1")])
-    made: list[Chunk] = []
-    texts: list[str] = []
-    size = first = 0
-    for place, text in enumerate(_model_texts(registrations)):
-        if texts and (len(texts) >= chunk_size or size + len(text) > MAX_CHUNK_BYTES):
-            made.append(Chunk(first, "[" + ", ".join(texts) + "]"))
-            texts, size, first = [], 0, place
-        texts.append(text)
-        size += len(text)
-    if texts:
-        made.append(Chunk(first, "[" + ", ".join(texts) + "]"))
-    return made
-
-
-def at_place(error: AtlasError, chunk: Chunk) -> AtlasError:
-    """Moves the places that an error of a chunk names to the whole input, in place, and returns the error."""
-    error.problems = [Problem(_moved(problem.path, chunk.first), problem.message) for problem in error.problems]
-    return error
-
-
-def _moved(path: str, by: int) -> str:
-    place, slash, rest = path.removeprefix("/").partition("/")
-    return f"/{int(place) + by}{slash}{rest}" if path and place.isdecimal() else path
-
-
-def _model_texts(registrations: Iterable[Registration | Mapping[str, Any]]) -> Iterator[str]:
     for place, registration in enumerate(registrations):
         given = (
             {"name": registration.name, "metadata": registration.metadata, **_given(registration)}
@@ -206,6 +181,63 @@ def _model_texts(registrations: Iterable[Registration | Mapping[str, Any]]) -> I
             inside = "/metadata" if isinstance(error, InvalidMetadata) else ""
             error.problems = [Problem(f"/{place}{inside}{path}", message) for path, message in error.problems]
             raise
+
+
+def chunks(registrations: Iterable[Registration | Mapping[str, Any]], chunk_size: int) -> Iterator[Chunk]:
+    """Writes registrations as JSON arrays of at most chunk_size models and some 64 MiB, each when it is asked for.
+
+    Raises:
+        InvalidMetadata, InvalidArgument: A value cannot be sent; the places start with the model's in the input.
+    """
+    if chunk_size < 1:
+        raise InvalidArgument("invalid argument: chunk_size", problems=[Problem("/chunk_size", "must be at least 1")])
+    first = 0
+    for texts in chunked(model_texts(registrations), chunk_size, len):
+        yield Chunk(first, json_array(texts))
+        first += len(texts)
+
+
+def chunked(items: Iterable[T], chunk_size: int, size_of: Callable[[T], int]) -> Iterator[list[T]]:
+    """Divides what is to be sent into chunks of at most chunk_size items and some 64 MiB, at least one item each.
+
+    Args:
+        items: What is to be sent; read only as far as the chunk that is asked for.
+        chunk_size: Most items of a chunk.
+        size_of: Gives the characters of an item's JSON text.
+    """
+    chunk: list[T] = []
+    size = 0
+    for item in items:
+        item_size = size_of(item)
+        if chunk and (len(chunk) >= chunk_size or size + item_size > MAX_CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(item)
+        size += item_size
+    if chunk:
+        yield chunk
+
+
+def json_array(texts: Iterable[str]) -> str:
+    """Writes JSON texts as one JSON array."""
+    return "[" + ", ".join(texts) + "]"
+
+
+def at_place(error: AtlasError, chunk: Chunk) -> AtlasError:
+    """Moves the places that an error of a chunk names to the whole input, in place, and returns the error."""
+    error.problems = [Problem(_moved(problem.path, chunk.first), problem.message) for problem in error.problems]
+    return error
+
+
+def _moved(path: str, by: int) -> str:
+    place, rest = place_and_rest(path)
+    return path if place is None else f"/{place + by}{rest}"
+
+
+def place_and_rest(path: str) -> tuple[int | None, str]:
+    """Divides the path of a problem with a set of models into the model's place in the set, if any, and the rest."""
+    place, slash, rest = path.removeprefix("/").partition("/")
+    return (int(place), slash + rest) if path and place.isdecimal() else (None, path)
 
 
 def _model_text(given: Mapping[str, Any]) -> str:
@@ -223,19 +255,19 @@ def _model_text(given: Mapping[str, Any]) -> str:
 def _member(name: str, value: Any) -> str:
     if value is None:
         return "null"
-    if name not in _PARAMETERS:  # the database says so, in its own words
+    if name not in REGISTRATION_PARAMETERS:  # the database says so, in its own words
         return _bind_json(name, value)
     bound = _bind(name, value)
-    if _type_of(name) == "jsonb":
+    if type_of(name) == "jsonb":
         return str(bound)
     return json_text(bound.isoformat() if isinstance(bound, datetime) else bound)
 
 
-_PARAMETERS = tuple(field.name for field in fields(Registration))
+REGISTRATION_PARAMETERS = tuple(field.name for field in fields(Registration))
 
 
 def _given(registration: Registration) -> dict[str, Any]:
-    values = ((name, getattr(registration, name)) for name in _PARAMETERS[2:])
+    values = ((name, getattr(registration, name)) for name in REGISTRATION_PARAMETERS[2:])
     return {name: value for name, value in values if value is not None}
 
 
@@ -254,7 +286,7 @@ def _statement(
 ) -> Call[T]:
     # With the types written out a wrong value is refused as such, not as a function that does not exist.
     arguments = [
-        sql.SQL("{} => {}::{}").format(sql.Identifier(name), sql.Placeholder(name), sql.SQL(_type_of(name)))
+        sql.SQL("{} => {}::{}").format(sql.Identifier(name), sql.Placeholder(name), sql.SQL(type_of(name)))
         for name in bound
     ]
     query = sql.SQL("select {} from {}({})").format(
@@ -272,16 +304,17 @@ def _column_names(result: type) -> tuple[str, ...]:
     return tuple(getattr(result, "_fields", None) or (field.name for field in fields(result)))
 
 
-def _type_of(parameter: str) -> Any:
+def type_of(parameter: str) -> Any:
+    """Gives the name of the SQL type of a parameter."""
     return _TYPES.get(parameter, "text")
 
 
 def _bind(name: str, value: Any) -> Any:
     if value is None:
         return None
-    if _type_of(name) == "jsonb":
+    if type_of(name) == "jsonb":
         return _bind_json(name, value)
-    problem = _PROBLEM_OF[_type_of(name)](value)
+    problem = _PROBLEM_OF[type_of(name)](value)
     if problem:
         raise _invalid_argument(json_pointer([name]), problem)
     return value

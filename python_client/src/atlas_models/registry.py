@@ -207,15 +207,30 @@ class Registry:
                 0: ``/0/metadata/framework``. Nothing is registered: a registry with a URL, or a connection in
                 autocommit mode outside of a transaction, has rolled back; a caller's transaction is aborted.
         """
-        chunks = calls.chunks(registrations, chunk_size)
+        chunks = list(calls.chunks(registrations, chunk_size))
         registered: list[RegisteredModel] = []
         with self._one_transaction():
             for chunk in chunks:
                 try:
-                    registered += self._all(calls.register_models(self._schema, chunk))
+                    registered += self.register_json(chunk.models)
                 except AtlasError as error:
                     raise calls.at_place(error, chunk) from error.__cause__
         return registered
+
+    def register_json(self, models: str) -> list[RegisteredModel]:
+        """Registers many model versions, all or none, that are JSON already; sent by one call, as they are.
+
+        Args:
+            models: A JSON array of objects with the parameters of ``register_model`` as keys, times as text with their
+                offset (``2024-05-01T12:00:00Z``). More than 5,000 objects cost the server memory, 256 MB are too much.
+
+        Returns:
+            One result for each, in the array's order.
+
+        Raises:
+            AtlasError: As ``register_models``; nothing is registered.
+        """
+        return self._all(calls.register_models(self._schema, models))
 
     def register_artifact(
         self,
@@ -310,6 +325,10 @@ class Registry:
             InvalidMetadata: It holds what JSON does not: NaN, a datetime …
         """
         return self._all(calls.metadata_errors(self._schema, metadata, schema_version))
+
+    def metadata_schema_version(self) -> int:
+        """Gives the version of the metadata schema that registrations are validated against."""
+        return self._one(calls.current_metadata_schema_version(self._schema))
 
     def promote(self, artifact_id: str, *, notes: str | None = None, expected_state: str | None = None) -> Promotion:
         """Promotes a candidate or superseded version; the one promoted before becomes superseded.

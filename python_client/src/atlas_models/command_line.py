@@ -1,0 +1,131 @@
+"""What the commands of ``atlas`` share: errors as one line, exit codes, and which database they work on."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+import click
+import psycopg
+
+from atlas_models.errors import AtlasError
+from atlas_models.local_cluster import LocalCluster
+from atlas_models.migration_errors import MigrationError, PreflightError
+from atlas_models.migration_runner import DEFAULT_SCHEMA
+from atlas_models.record_files import RecordFileError
+
+INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def exit_codes(done: str, failed: str) -> str:
+    """Writes the epilog of a command's help.
+
+    Args:
+        done: When it exits with 0.
+        failed: When it exits with 1.
+
+    Returns:
+        The text, as click wants it.
+    """
+    return f"""\b
+Exit codes:
+  0    {done}
+  1    {failed}
+  2    the command line itself is wrong
+  130  interrupted
+"""
+
+
+EXIT_CODES = exit_codes("done, or nothing to do", "refused, failed, or (with --check) something is pending")
+
+schema_option = click.option(
+    "--schema",
+    envvar="ATLAS_SCHEMA",
+    default=DEFAULT_SCHEMA,
+    show_default=True,
+    show_envvar=True,
+    help="The schema that holds the registry.",
+)
+
+url_option = click.option(
+    "--url",
+    metavar="URL",
+    help="The database: postgresql://…; without it DATABASE_URL is used, and without that the project's local server.",
+)
+
+
+def say(line: str) -> None:
+    """Tells the user something that is no result."""
+    click.echo(line, err=True)
+
+
+def refuse(message: str, hint: str) -> None:
+    """Tells the user what went wrong and, where there is something to say, what to do."""
+    click.echo(f"atlas: {message}", err=True)
+    if hint:
+        click.echo(f"  hint: {hint}", err=True)
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """Makes a command print what went wrong and exit with 1, instead of showing a traceback.
+
+    Args:
+        command: The function of a click command.
+
+    Returns:
+        The same function, guarded.
+    """
+
+    @functools.wraps(command)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except PreflightError as error:
+            click.echo(f"atlas: {error.headline}; nothing was changed", err=True)
+            for problem, remedy in error.findings:
+                click.echo(f"  - {problem}\n    do: {remedy}", err=True)
+        except (MigrationError, AtlasError, RecordFileError) as error:
+            refuse(error.message, error.hint)
+        except psycopg.Error as error:
+            refuse(error.diag.message_primary or str(error).partition("\n")[0], error.diag.message_hint or "")
+        except BrokenPipeError:
+            raise  # `atlas … | head`: click ends quietly
+        except OSError as error:
+            refuse(str(error), "")
+        except KeyboardInterrupt:
+            refuse("interrupted", "")
+            sys.exit(INTERRUPTED)
+        sys.exit(1)
+
+    return guarded
+
+
+def given_url(url: str | None) -> str | None:
+    """Gives the database that the user names: by an argument or option, else by DATABASE_URL, else None."""
+    return url or os.environ.get("DATABASE_URL") or None  # empty is as good as not set
+
+
+def database_url(url: str | None) -> str:
+    """Gives the database that a command works on: what the user names, else the project's local server.
+
+    Args:
+        url: What stands on the command line, if anything.
+
+    Raises:
+        MigrationError: None is named, and the local server is not there or does not run.
+    """
+    return given_url(url) or _local_url()
+
+
+def _local_url() -> str:
+    cluster = LocalCluster(progress=say)
+    url = cluster.url()
+    if not cluster.is_running():
+        raise MigrationError("the local server does not run", hint="atlas local start")
+    return url
