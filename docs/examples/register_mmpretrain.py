@@ -1,9 +1,11 @@
 """Registers MMPreTrain's catalogue of models: an example of mapping a catalogue, explained in docs/map_a_catalogue.md.
 
     python docs/examples/register_mmpretrain.py postgresql://user@host/database mmpretrain_models.jsonl
+    python docs/examples/register_mmpretrain.py --json-lines mmpretrain_models.jsonl | atlas register
 
-Nothing is altered to fit and nothing is invented: a value is a fact of the record, or it is left out. Run again it
-registers nothing twice.
+The first registers by the Python client; the second writes the same registrations for the command `atlas register`.
+Nothing is altered to fit and nothing is invented: a value is a fact of the record, or it is left out. Run again, either
+way, it registers nothing twice.
 """
 
 from __future__ import annotations
@@ -11,14 +13,16 @@ from __future__ import annotations
 import json
 import re
 import sys
+import uuid
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import psycopg
 
-from atlas_models import AtlasError, Registration, Registry
+from atlas_models import AtlasError, InvalidMetadata, Problem, Registration, Registry, validate_metadata
 
 # The one fact that no record states, because it holds for all of them: MMPreTrain is a toolbox based on PyTorch
 # (README of https://github.com/open-mmlab/mmpretrain).
@@ -40,6 +44,7 @@ VERSIONS_IN_URLS = (
 TRAINING_FACTS = ("Epochs", "Batch Size", "Training Techniques", "Training Resources")
 
 Record = dict[str, Any]
+MetadataErrors = Callable[[Mapping[str, Any]], list[Problem]]
 
 
 @dataclass
@@ -61,7 +66,7 @@ class Lacking:
 
     Args:
         what: The model's name or the base's URL.
-        problems: What is lacking or wrong, by the database's answer: ``external_source_version: is required``.
+        problems: What is lacking or wrong: ``external_source_version: is required``.
         named_by: For a base, the models that name it.
     """
 
@@ -75,10 +80,10 @@ class Report:
     """What became of a catalogue."""
 
     records: int = 0
-    models_created: int = 0
-    models_known: int = 0
-    bases_created: int = 0
-    bases_known: int = 0
+    models: int = 0
+    models_created: int | None = None  # unknown where no registry was asked
+    bases: int = 0
+    bases_created: int | None = None
     linked: int = 0
     models_lacking: list[Lacking] = field(default_factory=list)
     bases_lacking: list[Lacking] = field(default_factory=list)
@@ -91,46 +96,68 @@ def read_catalogue(path: Path) -> list[Record]:
         return [json.loads(line) for line in lines if line.strip()]
 
 
-def register_catalogue(registry: Registry, records: list[Record]) -> Report:
-    """Registers the bases, then the models with the ids of their bases; what lacks a required field is listed."""
+def map_catalogue(records: list[Record], metadata_errors: MetadataErrors) -> tuple[list[Registration], Report]:
+    """Maps the bases, then the models with the ids of their bases; what lacks a required field is listed.
+
+    Args:
+        records: The catalogue.
+        metadata_errors: Knows what metadata must have.
+
+    Returns:
+        What can be registered, and the report as far as it is known by then.
+    """
     report = Report(records=len(records))
-    base_ids = register_bases(registry, find_bases(records), report)
-    registrations = []
-    for record in records:
-        registration = model_registration(record, base_ids.get(base_url(record)))
-        if problems := what_is_lacking(registry, registration):
-            report.models_lacking.append(Lacking(registration.name, problems, []))
-        else:
-            registrations.append(registration)
-    for registration, registered in zip(registrations, registry.register_models(registrations), strict=True):
-        report.models_created += registered.created
-        report.models_known += not registered.created
-        report.linked += "base_model_id" in registration.metadata
-        report.not_given.update(facts_not_given(registration))
-    return report
-
-
-def register_bases(registry: Registry, bases: list[Base], report: Report) -> dict[str | None, str]:
-    """Registers the bases whose facts are complete, each once; returns artifact ids by URL."""
-    registrations = []
-    for base in bases:
+    bases, base_ids = [], {}
+    for base in find_bases(records):
         registration = base_registration(base)
-        if problems := what_is_lacking(registry, registration):
+        if problems := what_is_lacking(registration, metadata_errors):
             names = [record["model"]["Name"] for record in base.records]
             report.bases_lacking.append(Lacking(base.url, problems, names))
         else:
-            registrations.append(registration)
-    ids: dict[str | None, str] = {}
-    for registration, registered in zip(registrations, registry.register_models(registrations), strict=True):
-        ids[registration.name] = registered.artifact_id
-        report.bases_created += registered.created
-        report.bases_known += not registered.created
-    return ids
+            bases.append(registration)
+            base_ids[base.url] = registration.artifact_id
+    models = []
+    for record in records:
+        registration = model_registration(record, base_ids.get(base_url(record) or ""))
+        if problems := what_is_lacking(registration, metadata_errors):
+            report.models_lacking.append(Lacking(registration.name, problems, []))
+        else:
+            models.append(registration)
+            report.linked += "base_model_id" in registration.metadata
+            report.not_given.update(facts_not_given(registration))
+    report.models, report.bases = len(models), len(bases)
+    return [*bases, *models], report
 
 
-def what_is_lacking(registry: Registry, registration: Registration) -> list[str]:
-    """Asks the registry, which knows its own rules best."""
-    problems = registry.metadata_errors(registration.metadata)
+def register_catalogue(registry: Registry, records: list[Record]) -> Report:
+    """Registers a catalogue, by the rules of the registry that it goes into."""
+    registrations, report = map_catalogue(records, registry.metadata_errors)
+    created = [registered.created for registered in registry.register_models(registrations)]
+    report.bases_created = sum(created[: report.bases])
+    report.models_created = sum(created[report.bases :])
+    return report
+
+
+def write_json_lines(records: list[Record], output: TextIO) -> Report:
+    """Writes a catalogue for ``atlas register``, by the rules that this version of the client brings along."""
+    registrations, report = map_catalogue(records, offline_metadata_errors)
+    for registration in registrations:
+        output.write(json.dumps(given(asdict(registration))) + "\n")
+    return report
+
+
+def offline_metadata_errors(metadata: Mapping[str, Any]) -> list[Problem]:
+    """Lists what is wrong with metadata without asking a registry."""
+    try:
+        validate_metadata(metadata)
+    except InvalidMetadata as error:
+        return error.problems
+    return []
+
+
+def what_is_lacking(registration: Registration, metadata_errors: MetadataErrors) -> list[str]:
+    """Writes what is wrong with a registration's metadata: ``framework: is required``."""
+    problems = metadata_errors(registration.metadata)
     return [f"{problem.path.removeprefix('/')}: {problem.message}" for problem in problems]
 
 
@@ -176,7 +203,13 @@ def base_registration(base: Base) -> Registration:
         "extra": {"converted_from": distinct(record["model"]["Converted From"] for record in base.records)},
     }
     # Its URL is the only name that the catalogue gives it.
-    return Registration(name=base.url, metadata=given(facts), idempotency_key=catalogue_key(base.records[0]))
+    return Registration(
+        name=base.url,
+        metadata=given(facts),
+        # Known before it is registered, so that its models can name it in the same file.
+        artifact_id=f"model-{uuid.uuid5(uuid.NAMESPACE_URL, base.url)}",
+        idempotency_key=catalogue_key(base.records[0]),
+    )
 
 
 def find_bases(records: list[Record]) -> list[Base]:
@@ -255,37 +288,51 @@ def given(facts: Record) -> Record:
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def print_report(report: Report) -> None:
-    """Prints what lacks fields, one a line, and then the counts."""
+def report_lines(report: Report, registered: str) -> Iterator[str]:
+    """Writes what lacks fields, one a line, and then the counts.
+
+    Args:
+        report: What became of the catalogue.
+        registered: What was done with the others: ``registered`` or ``written``.
+    """
     for kind, all_lacking in (("model", report.models_lacking), ("base", report.bases_lacking)):
         for lacking in all_lacking:
             named_by = f" (named by {', '.join(lacking.named_by)})" if lacking.named_by else ""
-            print(f"{kind} {lacking.what}{named_by}: {'; '.join(lacking.problems)}")
-    unlinked = sum(len(lacking.named_by) for lacking in report.bases_lacking)
-    print(f"records read: {report.records}")
-    print(f"models registered: {report.models_created} ({report.models_known} stood there already)")
-    print(f"models listed with the fields they lack: {len(report.models_lacking)}")
-    print(f"bases registered: {report.bases_created} ({report.bases_known} stood there already)")
-    print(f"bases listed with the fields they lack: {len(report.bases_lacking)}")
+            yield f"{kind} {lacking.what}{named_by}: {'; '.join(lacking.problems)}"
+    yield f"records read: {report.records}"
+    yield f"models {registered}: {counted(report.models, report.models_created)}"
+    yield f"models listed with the fields they lack: {len(report.models_lacking)}"
+    yield f"bases {registered}: {counted(report.bases, report.bases_created)}"
+    yield f"bases listed with the fields they lack: {len(report.bases_lacking)}"
     lacking_fields = Counter(problem.split(":")[0] for lacking in report.bases_lacking for problem in lacking.problems)
     for name, count in sorted(lacking_fields.items()):
-        print(f"  {name}: {count}")
-    print(f"models linked to their base: {report.linked}")
-    print(f"models whose base is listed, registered without the link: {unlinked}")
-    print("models registered without a fact that the catalogue does not give:")
+        yield f"  {name}: {count}"
+    unlinked = sum(len(lacking.named_by) for lacking in report.bases_lacking)
+    yield f"models linked to their base: {report.linked}"
+    yield f"models whose base is listed, {registered} without the link: {unlinked}"
+    yield f"models {registered} without a fact that the catalogue does not give:"
     for name, count in sorted(report.not_given.items()):
-        print(f"  {name}: {count}")
+        yield f"  {name}: {count}"
+
+
+def counted(mapped: int, created: int | None) -> str:
+    """Writes a count, and how many of it the registry knew already, where it was asked."""
+    return str(mapped) if created is None else f"{created} ({mapped - created} stood there already)"
 
 
 def main(arguments: list[str]) -> int:
     """Runs the example; everything happens in one transaction."""
     if len(arguments) != 2:
-        print("usage: register_mmpretrain.py URL FILE.jsonl", file=sys.stderr)
+        print("usage: register_mmpretrain.py URL|--json-lines FILE.jsonl", file=sys.stderr)
         return 2
-    url, path = arguments
+    target, path = arguments
     try:
         records = read_catalogue(Path(path))
-        with psycopg.connect(url) as connection:
+        if target == "--json-lines":
+            report = write_json_lines(records, sys.stdout)
+            print(*report_lines(report, "written"), sep="\n", file=sys.stderr)
+            return 0
+        with psycopg.connect(target) as connection:
             report = register_catalogue(Registry(connection), records)
     except (AtlasError, OSError, ValueError, psycopg.OperationalError) as error:
         print(f"register_mmpretrain.py: {error}", file=sys.stderr)
@@ -293,7 +340,7 @@ def main(arguments: list[str]) -> int:
     except psycopg.ProgrammingError:  # its words may quote the password
         print("register_mmpretrain.py: the URL cannot be read", file=sys.stderr)
         return 1
-    print_report(report)
+    print(*report_lines(report, "registered"), sep="\n")
     return 0
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 
 import psycopg
 import pytest
@@ -12,20 +10,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from atlas_models.connections import connection_parameters, describe
 from atlas_models.migration_errors import DatabaseUnreachableError
+from commands import as_url, atlas
 
 SECRET = "s3cret/pass"
-
-
-def atlas(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "ATLAS_SCHEMA")}
-    return subprocess.run(
-        [sys.executable, "-m", "atlas_models.cli", *arguments],
-        env={**kept, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 def assert_one_clear_error(result: subprocess.CompletedProcess[str]) -> None:
@@ -35,12 +22,6 @@ def assert_one_clear_error(result: subprocess.CompletedProcess[str]) -> None:
     assert lines[0].startswith("atlas: ")
     assert lines[1].startswith("  hint: ")
     assert SECRET not in result.stderr + result.stdout
-
-
-def as_url(conninfo: str) -> str:
-    parts = conninfo_to_dict(conninfo)
-    password = f":{parts['password']}" if "password" in parts else ""
-    return f"postgresql://{parts['user']}{password}@{parts['host']}:{parts['port']}/{parts['dbname']}"
 
 
 def test_an_empty_database_becomes_a_registry_and_the_second_run_has_nothing_to_do(empty_database):

@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from atlas_models import Registry
+from commands import as_url, atlas
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "docs" / "examples" / "register_mmpretrain.py"
@@ -233,6 +234,75 @@ def test_what_lacks_a_field_is_listed_and_the_rest_is_registered(example, databa
     assert [(lacking.what, lacking.problems) for lacking in report.models_lacking] == [
         ("resnet50-arcface_inshop", ["model_family: is required"])
     ]
+
+
+# --- as a file --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory) -> tuple[Path, str]:
+    """The JSON Lines file that the example writes, and what it prints beside it."""
+    path = tmp_path_factory.mktemp("catalogue") / "registrations.jsonl"
+    command = [sys.executable, str(EXAMPLE), "--json-lines", str(CATALOGUE)]
+    with path.open("wb") as file:
+        ended = subprocess.run(command, check=True, stdout=file, stderr=subprocess.PIPE, text=True)
+    return path, ended.stderr
+
+
+@pytest.fixture(scope="module")
+def filled_by_the_command(written, template_database, new_database) -> tuple[str, str]:
+    """URL of another database with the catalogue in it, and what `atlas register` printed."""
+    url = as_url(new_database(template_database))
+    ended = atlas("register", str(written[0]), DATABASE_URL=url)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    return url, ended.stdout
+
+
+def test_the_command_prints_what_the_documentation_shows(filled_by_the_command):
+    text = (ROOT / "docs" / "map_a_catalogue.md").read_text(encoding="utf-8")
+    documented = re.search(r"^\$ [^\n]*atlas register registrations.jsonl\n(.*?)```", text, re.DOTALL | re.MULTILINE)[1]
+    printed, shown = (re.sub(r"time: .*", "time", output) for output in (filled_by_the_command[1], documented))
+    assert printed == shown
+    assert printed.splitlines()[:5] == [
+        "Done.",
+        "records read: 645",
+        "registered: 645",
+        "recognised by their idempotency key: 0",
+        "refused: 0",
+    ]
+
+
+def test_the_example_reports_the_same_counts_when_it_writes_a_file(output, written):
+    as_registered = output.replace(" (0 stood there already)", "")
+    assert written[1].replace(" written", " registered") == as_registered
+
+
+COUNTS = """
+    select
+        count(*) filter (where extra ? 'catalogue_record') as models,
+        count(*) filter (where extra ? 'converted_from') as bases,
+        count(base_model_id) as linked,
+        count(*) filter (
+            where base_model_id is null and extra #>> '{catalogue_record,model,Converted From,Weights}' is not null
+        ) as without_link,
+        count(distinct name) as names
+    from atlas.models
+"""
+
+
+def test_both_ways_register_the_same(filled, filled_by_the_command):
+    by_client, by_command = (psycopg.connect(url) for url in (filled, filled_by_the_command[0]))
+    with by_client, by_command:
+        assert by_client.execute(COUNTS).fetchone() == (548, 97, 102, 252, 645)
+        assert by_command.execute(COUNTS).fetchone() == (548, 97, 102, 252, 645)
+        rows = "select name, version_number, metadata, origin_url from atlas.models order by name"
+        assert by_client.execute(rows).fetchall() == by_command.execute(rows).fetchall()
+
+
+def test_the_command_recognises_what_the_client_registered(filled, written):
+    ended = atlas("register", "--json", str(written[0]), DATABASE_URL=as_url(filled))
+    found = json.loads(ended.stdout)
+    assert (ended.returncode, found["registered"], found["recognised"]) == (0, 0, 645)
 
 
 @pytest.mark.parametrize("arguments", [["postgresql://user:s3cret@127.0.0.1:1/x"], ["nonsense s3cret"]])

@@ -146,8 +146,8 @@ class BulkRegistration:
         """Registers a file.
 
         Raises:
-            RegistrationStoppedError: It was interrupted, or the database refused for a reason that lies in no record.
-            RecordFileError: The file changed while it was read.
+            RegistrationStoppedError: It was interrupted, the file could not be read to its end, or the database refused
+                for a reason that lies in no record.
         """
         begin = time.monotonic()
         with self._stopped_cleanly():
@@ -354,6 +354,8 @@ class BulkRegistration:
             raise RegistrationStoppedError(f"{message}; {self._written}", hint=error.diag.message_hint or "") from error
         except AtlasError as error:
             raise self._stopped(error) from error
+        except RecordFileError as error:
+            raise RegistrationStoppedError(f"{error.message}; {self._written}", hint=error.hint) from error
 
     def _stopped(self, error: AtlasError) -> RegistrationStoppedError:
         hint = error.hint

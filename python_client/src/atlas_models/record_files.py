@@ -25,6 +25,7 @@ _OTHER_FORMATS = (
     (b"\xfe\xff", "UTF-16", "iconv -f UTF-16 -t UTF-8"),
     (b"\x1f\x8b", "compressed by gzip", "gunzip -c"),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", "zstd -dc"),
+    (b"[", "one JSON array", "jq -c '.[]'"),
 )
 
 
@@ -82,10 +83,13 @@ class RecordFile:
         """Reads the lines from the start, one at a time; blank ones are left out, but counted.
 
         A byte order mark at the start is skipped. Bytes are UTF-8; a line has at most 24 MiB.
+
+        Raises:
+            RecordFileError: Reading fails.
         """
         self._stream.seek(self._start)
         for number in itertools.count(1):
-            content = self._stream.readline(_MAX_LINE_BYTES + 1)
+            content = self._read_line(_MAX_LINE_BYTES + 1)
             if not content:
                 return
             if len(content) > _MAX_LINE_BYTES:
@@ -99,9 +103,15 @@ class RecordFile:
                 yield _decoded(number, content)
 
     def _skip_rest_of_line(self) -> None:
-        while content := self._stream.readline(_MAX_LINE_BYTES):
+        while content := self._read_line(_MAX_LINE_BYTES):
             if content.endswith(b"\n"):
                 return
+
+    def _read_line(self, most: int) -> bytes:
+        try:
+            return self._stream.readline(most)
+        except OSError as error:
+            raise _cannot_read(self.name, error) from error
 
     def _refuse_other_formats(self) -> None:
         self._stream.seek(self._start)
@@ -134,8 +144,12 @@ def open_record_file(path: str) -> Iterator[RecordFile]:
                 stream = copy
             file = RecordFile(name, stream)
         except OSError as error:
-            raise RecordFileError(f"cannot read {name}: {error.strerror or error}") from error
+            raise _cannot_read(name, error) from error
         yield file
+
+
+def _cannot_read(name: str, error: OSError) -> RecordFileError:
+    return RecordFileError(f"cannot read {name}: {error.strerror or error}")
 
 
 def _decoded(number: int, content: bytes) -> Line:
