@@ -2,7 +2,39 @@
 -- Why: where a version came from, how to reproduce it and whether it is in service are columns, not keys of a JSON blob.
 -- Locks: ACCESS EXCLUSIVE on artifacts for the triggers bound here, no longer than this transaction. Ways down: docs/migrations.md.
 
+-- What 0001 bound, in the same words and with one condition before them: these two only explain what the CHECKs refuse, and need not
+-- look at rows that are said to be complete. As superuser, who keeps one of the functions.
+create or replace trigger artifacts_05_refuse_unbounded_number
+before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
+for each row
+when (
+    current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
+    and new.artifact_type = 'model'
+    and new.metadata_schema_version is distinct from 0
+    and not has_bounded_numbers(new.metadata)
+)
+execute function refuse_unbounded_number();
+
+create or replace trigger artifacts_10_explain_metadata
+before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
+for each row
+when (
+    current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
+    and new.artifact_type = 'model'
+    and is_valid_metadata(
+        new.artifact_type, coalesce(new.metadata_schema_version, current_metadata_schema_version()), new.metadata
+    ) is not true
+)
+execute function explain_metadata();
+
+alter table artifacts enable always trigger artifacts_05_refuse_unbounded_number;
+alter table artifacts enable always trigger artifacts_10_explain_metadata;
+
 set local role atlas_owner;
+
+-- Most names have one version and some have thousands. Planned for the average, the composite foreign key of model_versions would look its
+-- artifact up by name and read through all versions of it; told that names have many, it looks by id and name.
+alter table artifacts alter column name set (n_distinct = -0.01);
 
 create table registered_models (
     name text not null,
@@ -162,8 +194,8 @@ declare
 begin
     foreach v_function in array array[
         'place_version', 'settle_versions', 'check_parents', 'require_version', 'verify_latest',
-        'verify_succession', 'sync_declared_facts', 'derive_declared_facts', 'check_bases', 'explain_version',
-        'guard_version_update', 'supersede_promoted', 'guard_counter'
+        'verify_succession', 'sync_declared_facts', 'derive_declared_facts', 'verify_versions', 'explain_version',
+        'guard_version_update', 'supersede_promoted', 'guard_counter', 'verify_counters', 'check_legacy_parent'
     ] loop
         execute format(
             'create function %I() returns trigger
@@ -177,10 +209,19 @@ end
 $do$;
 
 -- Triggers that write or look elsewhere fire on the origin only: a subscriber's first copy brings finished rows.
+-- Row triggers do not look at what is said to be complete: CHECKs, settle_versions() and verify_versions() compare it with the truth,
+-- whoever says so. These conditions are read anew by every statement, hence their shortness.
 create trigger artifacts_30_place_version
 before insert on artifacts
 for each row
-when (new.artifact_type = 'model')
+when (
+    new.artifact_type = 'model'
+    and (
+        current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
+        or num_nulls(new.name, new.version_number, new.is_latest, new.metadata_schema_version) > 0
+        or new.parent_version_id = new.id
+    )
+)
 execute function place_version();
 
 create trigger artifacts_50_settle_versions
@@ -195,11 +236,32 @@ referencing new table as new_rows
 for each statement
 execute function check_parents();
 
+-- Who can write versions can settle a legacy row as a whole; the old application of a table that was taken over cannot.
+create trigger artifacts_62_check_legacy_parent
+after update of parent_version_id on artifacts
+for each row
+when (
+    new.metadata_schema_version = 0
+    and old.parent_version_id is distinct from new.parent_version_id
+    and not has_table_privilege('model_versions'::regclass, 'insert')
+)
+execute function check_legacy_parent();
+
 create constraint trigger artifacts_70_require_version
 after insert on artifacts
 deferrable initially deferred
 for each row
 when (new.artifact_type = 'model')
+execute function require_version();
+
+create constraint trigger artifacts_71_require_version_of_legacy
+after update of name, metadata_schema_version on artifacts
+deferrable initially deferred
+for each row
+when (
+    old.metadata_schema_version = 0
+    and (new.metadata_schema_version > 0 or (old.name is null and new.name is not null))
+)
 execute function require_version();
 
 create constraint trigger artifacts_72_verify_latest
@@ -222,8 +284,14 @@ for each row
 when (new.artifact_type = 'model' and old.metadata is distinct from new.metadata)
 execute function sync_declared_facts();
 
-create trigger model_versions_05_explain_version
-before insert or update on model_versions
+create trigger model_versions_05_explain_insert
+before insert on model_versions
+for each row
+when (current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes')
+execute function explain_version();
+
+create trigger model_versions_05_explain_update
+before update on model_versions
 for each row
 when (
     new.code_repo_url is not null
@@ -239,6 +307,11 @@ execute function explain_version();
 create trigger model_versions_10_derive_declared_facts
 before insert on model_versions
 for each row
+when (
+    current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
+    or new.model_name is null
+    or num_nonnulls(new.base_model_id, new.eval_dataset_artifact_id) > 0
+)
 execute function derive_declared_facts();
 
 create trigger model_versions_20_guard_update
@@ -276,11 +349,11 @@ for each row
 when (new.promotion_state = 'promoted' and old.promotion_state <> 'promoted')
 execute function supersede_promoted();
 
-create trigger model_versions_60_check_bases
+create trigger model_versions_60_verify_versions
 after insert on model_versions
 referencing new table as new_rows
 for each statement
-execute function check_bases();
+execute function verify_versions();
 
 create trigger registered_models_10_guard_start
 before insert on registered_models
@@ -288,17 +361,30 @@ for each row
 when (new.last_version <> 0)
 execute function guard_counter();
 
-create trigger registered_models_20_guard_counter
-before update or delete on registered_models
+create trigger registered_models_20_guard_name
+before update on registered_models
+for each row
+when (new.name <> old.name or new.created_at <> old.created_at)
+execute function guard_counter();
+
+create trigger registered_models_20_refuse_delete
+before delete on registered_models
 for each row
 execute function guard_counter();
+
+create trigger registered_models_30_verify_counters
+after update on registered_models
+referencing new table as new_rows
+for each statement
+execute function verify_counters();
 
 create trigger registered_models_20_refuse_truncate
 before truncate on registered_models
 for each statement
 execute function refuse_removal();
 
-alter table model_versions enable always trigger model_versions_05_explain_version;
+alter table model_versions enable always trigger model_versions_05_explain_insert;
+alter table model_versions enable always trigger model_versions_05_explain_update;
 alter table model_versions enable always trigger model_versions_20_guard_update;
 alter table model_versions enable always trigger model_versions_20_refuse_delete;
 alter table model_versions enable always trigger model_versions_20_refuse_truncate;

@@ -46,7 +46,7 @@ begin
             v_model := (v_model #- '{metadata,base_model_id}') - 'base_model_id'::text;
         end if;
         begin
-            perform _register(array[jsonb_populate_record(null::model_registration, v_model)]);
+            perform _register(array[jsonb_populate_record(null::model_registration, v_model)], true);
         exception when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then
             get stacked diagnostics
                 v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,

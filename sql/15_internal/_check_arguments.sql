@@ -11,6 +11,14 @@ as $function$
 declare
     v_refused record;
 begin
+    -- Most registrations give none of these.
+    if not exists (
+        select from unnest(registrations) as m
+        where num_nonnulls(m.is_external, m.artifact_id, m.parent_version_id, m.eval_dataset_artifact_id) > 0
+    ) then
+        return;
+    end if;
+
     select
         min(p.code) as code,
         min(p.column_name) as column_name,

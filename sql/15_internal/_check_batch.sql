@@ -19,8 +19,30 @@ declare
         from pg_attribute as a
         where a.attrelid = 'model_registration'::regclass and a.attnum > 0 and not a.attisdropped
     );
+    v_names constant text[] := array(select k.key from jsonb_each_text(v_arguments) as k);
+    v_not_texts constant text[] := array(select k.key from jsonb_each_text(v_arguments) as k where k.value <> 'string');
+    v_not_times constant text[] := array(select k.key from jsonb_each_text(v_arguments) as k where k.value in ('string', 'any'));
     v_problems text;
 begin
+    -- One quick look first: nearly every array is well formed.
+    if
+        jsonb_typeof(models) = 'array'
+        and not exists (
+            select from jsonb_array_elements(models) as e (element)
+            where
+                jsonb_typeof(e.element) <> 'object'
+                or e.element - v_names <> '{}'
+                or jsonb_path_exists(e.element - v_not_texts, 'strict $.* ? (@.type() != "string" && @.type() != "null")')
+                or jsonb_path_exists(
+                    e.element - v_not_times,
+                    'strict $.* ? (@.type() != "null" && (@.type() != "string"'
+                    ' || !(@ like_regex "^[0-9].*:[0-9.]+ *([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$")))'
+                )
+        )
+    then
+        return;
+    end if;
+
     if jsonb_typeof(models) is distinct from 'array' then
         v_problems := format(': must be an array, not %s', coalesce(jsonb_typeof(models), 'NULL'));
     else

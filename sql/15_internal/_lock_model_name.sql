@@ -13,7 +13,10 @@ begin
         where r.name = _lock_model_name.model_name
         for no key update;
         exit when found;
-        insert into registered_models (name) values (_lock_model_name.model_name) on conflict (name) do nothing;
+        -- What is inserted here needs no lock; what another session inserted meanwhile is found the next time round.
+        insert into registered_models (name) values (_lock_model_name.model_name) on conflict (name) do nothing
+        returning last_version into v_last;
+        exit when found;
     end loop;
     return v_last;
 end

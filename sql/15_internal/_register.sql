@@ -1,5 +1,5 @@
--- Writes a set of registrations: every model comes into the registry through here, one or five thousand at a time.
-create or replace function _register(registrations model_registration[])
+-- Writes a set of registrations, up to some thousands at a time. register_model() does the same for one, without sets.
+create or replace function _register(registrations model_registration[], explain boolean)
 returns table (artifact_id text, version_number integer, created boolean)
 language plpgsql volatile called on null input parallel unsafe security invoker
 set search_path from current
@@ -24,7 +24,8 @@ begin
     insert into registered_models (name)
     select distinct m.name
     from unnest(registrations) as m
-    where is_model_name(m.name)
+    -- Whether it may be one is for the triggers and the CHECK to say; a longer one would not fit into the index.
+    where char_length(m.name) <= 256
     order by m.name
     on conflict (name) do nothing;
 
@@ -40,16 +41,7 @@ begin
             m.name,
             m.idempotency_key,
             coalesce(m.artifact_id, 'model-' || gen_random_uuid()) as id,
-            -- The same instant written in another time zone is the same payload.
-            case when m.idempotency_key is not null then
-                sha256(convert_to((
-                    to_jsonb(m) - '{ordinality,idempotency_key,training_started_at,training_completed_at}'::text[]
-                    || jsonb_build_object(
-                        'training_started_at', extract(epoch from m.training_started_at),
-                        'training_completed_at', extract(epoch from m.training_completed_at)
-                    )
-                )::text, 'UTF8'))
-            end as digest
+            case when m.idempotency_key is not null then _registration_digest(registrations[m.ordinality]) end as digest
         from unnest(registrations) with ordinality as m
     ),
 
@@ -100,9 +92,9 @@ begin
             schema = current_schema(), table = 'model_versions', column = 'idempotency_key';
     end if;
 
-    -- Numbers and flags are settled for the whole set, so place_version() need not look for each row. Whoever says so without having
-    -- done so is refused by the unique indexes, settle_versions() and verify_latest().
-    perform set_config('atlas_models.versions_are_placed', 'yes', true);
+    -- Numbers, flags and derived columns are settled for the whole set, so that no row trigger need look elsewhere for its row. Whoever
+    -- says so without having done so is refused by constraints and by settle_versions(), verify_versions() and verify_latest().
+    perform set_config('atlas_models.rows_are_complete', case when explain then '' else 'yes' end, true);
     update artifacts as a
     set is_latest = false
     where a.is_latest and a.name in (
@@ -112,31 +104,33 @@ begin
     );
 
     insert into artifacts (
-        id, artifact_type, name, title, metadata, version_number, is_latest, parent_version_id, version_tag, changelog,
-        lifecycle_state, origin_type, origin_url, created_by
+        id, artifact_type, name, title, metadata, metadata_schema_version, version_number, is_latest, parent_version_id,
+        version_tag, changelog, lifecycle_state, origin_type, origin_url, created_by
     )
     select
-        v_ids[m.ordinality::integer], 'model', m.name, m.title, m.metadata, v_numbers[m.ordinality::integer],
-        v_latest[m.ordinality::integer], m.parent_version_id, m.version_tag, m.changelog, m.lifecycle_state, m.origin_type,
-        m.origin_url, coalesce(m.created_by, session_user)
+        v_ids[m.ordinality::integer], 'model', m.name, m.title, m.metadata, current_metadata_schema_version(),
+        v_numbers[m.ordinality::integer], v_latest[m.ordinality::integer], m.parent_version_id,
+        m.version_tag, m.changelog, m.lifecycle_state, m.origin_type, m.origin_url, coalesce(m.created_by, session_user)
     from unnest(registrations) with ordinality as m
     where v_numbers[m.ordinality::integer] is not null;
 
-    perform set_config('atlas_models.versions_are_placed', '', true);
-
     insert into model_versions (
-        artifact_id, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
+        artifact_id, model_name, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
         code_commit_sha, code_entrypoint, training_started_at, training_completed_at, trained_by, gpu_allocation_id,
         training_params_json, eval_metrics_json, eval_dataset_artifact_id, benchmark_id, promotion_notes,
         idempotency_key, idempotency_digest
     )
     select
-        v_ids[m.ordinality::integer], coalesce(m.is_external, false), m.external_source_url, m.external_source_version,
-        m.base_model_id, m.code_repo_url, m.code_commit_sha, m.code_entrypoint, m.training_started_at,
-        m.training_completed_at, m.trained_by, m.gpu_allocation_id, m.training_params_json, m.eval_metrics_json,
-        m.eval_dataset_artifact_id, m.benchmark_id, m.promotion_notes, m.idempotency_key, v_digests[m.ordinality::integer]
+        v_ids[m.ordinality::integer], m.name, coalesce(m.is_external, f.is_external),
+        coalesce(m.external_source_url, f.external_source_url), coalesce(m.external_source_version, f.external_source_version),
+        coalesce(m.base_model_id, f.base_model_id), m.code_repo_url, m.code_commit_sha, m.code_entrypoint, m.training_started_at,
+        m.training_completed_at, m.trained_by, m.gpu_allocation_id, coalesce(m.training_params_json, f.training_params),
+        coalesce(m.eval_metrics_json, f.eval_metrics), m.eval_dataset_artifact_id, coalesce(m.benchmark_id, f.benchmark_id),
+        m.promotion_notes, m.idempotency_key, v_digests[m.ordinality::integer]
     from unnest(registrations) with ordinality as m
+    cross join lateral _declared_facts(m.metadata) as f
     where v_numbers[m.ordinality::integer] is not null;
+    perform set_config('atlas_models.rows_are_complete', '', true);
 
     return query
     select p.id, coalesce(p.number, a.version_number), p.number is not null
@@ -146,6 +140,8 @@ begin
 end
 $function$;
 
-comment on function _register(model_registration[]) is
+comment on function _register(model_registration[], boolean) is
 $$Writes artifacts and model_versions for every element, in the caller's transaction; one row out for each, in their order.
+With explain, triggers look at every row and say what is wrong with it; without, which is for bounded numbers only, constraints and
+statement-level triggers refuse, and say less.
 created is false where an idempotency key was recognised. MR003 when it was used with other arguments.$$;

@@ -57,4 +57,4 @@ end
 $function$;
 
 comment on function explain_version() is
-$$Trigger function of model_versions_05_explain_version: SQLSTATE 23514 with the CHECK's name and what it asks for.$$;
+$$Trigger function of model_versions_05_explain_insert and model_versions_05_explain_update: SQLSTATE 23514 with the CHECK's name and what it asks for.$$;

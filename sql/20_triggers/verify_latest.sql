@@ -7,13 +7,13 @@ as $function$
 declare
     v_highest record;
 begin
-    select a.id, a.version_number, a.is_latest
-    into v_highest
-    from artifacts as a
-    where a.name = new.name
-    order by a.version_number desc
-    limit 1;
-    if v_highest.is_latest is not true then
+    if (select a.is_latest from artifacts as a where a.name = new.name order by a.version_number desc limit 1) is not true then
+        select a.id, a.version_number
+        into v_highest
+        from artifacts as a
+        where a.name = new.name
+        order by a.version_number desc
+        limit 1;
         raise exception 'is_latest of a model is kept by the database' using
             errcode = 'MR005',
             detail = format('/is_latest: %s is the highest version of %s (%s)', v_highest.version_number, new.name, v_highest.id),

@@ -33,16 +33,16 @@ create or replace function register_model(
 )
 language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
+-- Planned once, for lookups by index: a plan made when the tables were small would read them whole ever after.
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $function$
+#variable_conflict use_variable
 declare
-    v_registration constant model_registration := row(
-        name, metadata, title, parent_version_id, version_tag, changelog, lifecycle_state, origin_type, origin_url,
-        created_by, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
-        code_commit_sha, code_entrypoint, training_started_at, training_completed_at, trained_by, gpu_allocation_id,
-        training_params_json, eval_metrics_json, eval_dataset_artifact_id, benchmark_id, promotion_notes,
-        artifact_id, idempotency_key
-    );
-    v_registered record;
+    v_last integer;
+    v_digest bytea;
+    v_registration model_registration;
+    v_hint text;
 begin
     -- The trigger would refuse it too, but only after the name was locked, and below the context of every statement in between.
     if
@@ -51,10 +51,81 @@ begin
     then
         perform validate_metadata(metadata);
     end if;
-    select * into v_registered from _register(array[v_registration]);
-    register_model.artifact_id := v_registered.artifact_id;
-    version_number := v_registered.version_number;
-    created := v_registered.created;
+    if num_nonnulls(is_external, artifact_id, parent_version_id, eval_dataset_artifact_id, idempotency_key) > 0 then
+        v_registration := row(
+            name, metadata, title, parent_version_id, version_tag, changelog, lifecycle_state, origin_type, origin_url,
+            created_by, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
+            code_commit_sha, code_entrypoint, training_started_at, training_completed_at, trained_by, gpu_allocation_id,
+            training_params_json, eval_metrics_json, eval_dataset_artifact_id, benchmark_id, promotion_notes,
+            artifact_id, idempotency_key
+        );
+        perform _check_arguments(array[v_registration]);
+    end if;
+
+    if is_model_name(name) then
+        -- As _lock_model_name() does it, without the call; what is inserted here needs no lock.
+        select r.last_version into v_last from registered_models as r where r.name = register_model.name for no key update;
+        if not found then
+            insert into registered_models (name) values (register_model.name) on conflict do nothing returning last_version into v_last;
+        end if;
+        if not found then
+            v_last := _lock_model_name(name);
+        end if;
+    end if;
+    if idempotency_key is not null then
+        if exists (
+            select from model_versions as v
+            where v.model_name = register_model.name and v.idempotency_key = register_model.idempotency_key
+        ) then
+            select r.artifact_id, r.version_number, r.created
+            into artifact_id, version_number, created
+            from _register(array[v_registration], true) as r;
+            return;
+        end if;
+        v_digest := _registration_digest(v_registration);
+    end if;
+
+    -- What is written here comes complete: no row trigger need look elsewhere for it, unless there is something to explain. A hint
+    -- and not a permission, see docs/architecture.md.
+    if
+        v_last is not null
+        and is_repository_url(code_repo_url) is not false
+        and is_commit_sha(code_commit_sha) is not false
+        and (training_completed_at < training_started_at) is not true
+        and char_length(coalesce(idempotency_key, 'none')) between 1 and 256
+        and num_nonnulls(training_params_json, eval_metrics_json) = 0
+    then
+        v_hint := set_config('atlas_models.rows_are_complete', 'yes', true);
+    end if;
+    if v_last > 0 then
+        update artifacts as a set is_latest = false where a.name = register_model.name and a.is_latest;
+    end if;
+
+    insert into artifacts (
+        id, artifact_type, name, title, metadata, metadata_schema_version, version_number, is_latest, parent_version_id,
+        version_tag, changelog, lifecycle_state, origin_type, origin_url, created_by
+    )
+    values (
+        coalesce(artifact_id, 'model-' || gen_random_uuid()), 'model', name, title, metadata, current_metadata_schema_version(),
+        v_last + 1, true, parent_version_id, version_tag, changelog, lifecycle_state, origin_type, origin_url,
+        coalesce(created_by, session_user)
+    )
+    returning artifacts.id, artifacts.version_number, true into artifact_id, version_number, created;
+
+    insert into model_versions (
+        artifact_id, model_name, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
+        code_commit_sha, code_entrypoint, training_started_at, training_completed_at, trained_by, gpu_allocation_id,
+        training_params_json, eval_metrics_json, eval_dataset_artifact_id, benchmark_id, promotion_notes,
+        idempotency_key, idempotency_digest
+    )
+    select
+        artifact_id, name, coalesce(is_external, f.is_external), coalesce(external_source_url, f.external_source_url),
+        coalesce(external_source_version, f.external_source_version), coalesce(base_model_id, f.base_model_id), code_repo_url,
+        code_commit_sha, code_entrypoint, training_started_at, training_completed_at, trained_by, gpu_allocation_id,
+        coalesce(training_params_json, f.training_params), coalesce(eval_metrics_json, f.eval_metrics), eval_dataset_artifact_id,
+        coalesce(benchmark_id, f.benchmark_id), promotion_notes, idempotency_key, v_digest
+    from _declared_facts(metadata) as f;
+    v_hint := set_config('atlas_models.rows_are_complete', '', true);
 end
 $function$;
 

@@ -3,13 +3,19 @@ create or replace function register_models(models jsonb)
 returns table (artifact_id text, version_number integer, created boolean)
 language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
+-- Thousands of documents pass through here, more than once: from disk only when there are really many.
+set work_mem = '64MB'
 as $function$
 begin
     perform _check_batch(models);
     begin
         return query
         select r.artifact_id, r.version_number, r.created
-        from _register(array(select m from jsonb_populate_recordset(null::model_registration, models) as m)) as r;
+        from _register(
+            array(select m from jsonb_populate_recordset(null::model_registration, models) as m),
+            -- Before a CHECK refuses a row, and PostgreSQL writes it out to say which.
+            explain => not has_bounded_numbers(models)
+        ) as r;
     exception
         -- All of these can be one model's fault; anything else (a lost connection, a serialization failure) goes straight on.
         when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then

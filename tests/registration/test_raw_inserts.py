@@ -156,11 +156,11 @@ def test_a_number_out_of_turn_is_refused(raw: psycopg.Connection) -> None:
         raw.rollback()
 
 
-def test_claiming_that_versions_are_placed_gains_nothing(raw: psycopg.Connection) -> None:
+def test_claiming_that_rows_are_complete_gains_no_place(raw: psycopg.Connection) -> None:
     register(raw, "churn", artifact_id="m1")
     register(raw, "new", artifact_id="n1")
     raw.commit()
-    raw.execute("set atlas_models.versions_are_placed = 'yes'")
+    raw.execute("set atlas_models.rows_are_complete = 'yes'")
     raw.commit()
     one_latest = {"constraint": "artifacts_one_latest", "detail": "Key (name)=(churn) already exists."}
     out_of_turn = {"column": "version_number", "detail": "/version_number: the next one of churn is not 7"}
@@ -181,6 +181,151 @@ def test_claiming_that_versions_are_placed_gains_nothing(raw: psycopg.Connection
     add_version(raw, "n2")
     raw.commit()
     assert numbers(raw) == [("m1", 1, False), ("m2", 2, True), ("n1", 1, False), ("n2", 2, True)]
+
+
+@pytest.fixture
+def claiming(raw: psycopg.Connection) -> psycopg.Connection:
+    """A session that says of every row that it is complete; there are m1, a version of 'other', and the dataset d1."""
+    register(raw, "other", artifact_id="m1")
+    raw.execute("select register_artifact('dataset', 'Cohort B', artifact_id => 'd1')")
+    raw.execute("insert into registered_models (name) values ('churn')")
+    raw.commit()
+    raw.execute("set atlas_models.rows_are_complete = 'yes'")
+    raw.commit()
+    return raw
+
+
+COMPLETE_ID = "model-0b6a6d6e-3c1f-4a52-9a55-6b8a4c2f1d10"
+NOT_COMPLETE = [
+    ("23514", "artifacts_metadata_valid", None, {"metadata": "{}"}),
+    ("23514", "artifacts_metadata_valid", None, {"metadata": None}),
+    ("23514", "artifacts_metadata_bounded", None, {"metadata": '{"a": 1e400}'}),
+    ("23502", None, "name", {"name": None}),
+    ("23514", "artifacts_name_wellformed", None, {"name": " churn"}),
+    ("23514", "artifacts_metadata_valid", None, {"metadata_schema_version": 7}),
+    ("23514", "artifacts_legacy_sealed", None, {"metadata_schema_version": 0}),
+    ("23514", "artifacts_version_number_positive", None, {"version_number": 0}),
+    ("MR006", None, "version_number", {"version_number": 2}),
+    ("MR006", None, "version_number", {"name": "unheard of"}),
+    ("MR005", None, "superseded_by", {"superseded_by": "m1"}),
+    ("MR005", None, "id", {"id": "has a blank"}),
+    ("MR005", None, "id", {"id": "x" * 257}),
+    ("MR007", None, "parent_version_id", {"parent_version_id": COMPLETE_ID}),
+    ("23503", "artifacts_parent_fkey", None, {"parent_version_id": "nowhere"}),
+    ("23514", "artifacts_model_complete", None, {"created_at": None}),
+]
+
+
+@pytest.mark.parametrize(("sqlstate", "constraint", "column", "changes"), NOT_COMPLETE)
+def test_an_artifact_that_is_said_to_be_complete_and_is_not_is_refused(
+    claiming: psycopg.Connection, sqlstate: str, constraint: str | None, column: str | None, changes: dict[str, object]
+) -> None:
+    row = {"id": COMPLETE_ID, "version_number": 1, "is_latest": True, "metadata_schema_version": 1} | changes
+    with pytest.raises(psycopg.Error) as caught:
+        insert(claiming, str(row.pop("id")), **row)
+    diag = caught.value.diag
+    answer = (caught.value.sqlstate, diag.constraint_name or None, diag.column_name or None)
+    assert answer == (sqlstate, constraint, column)
+
+
+def test_an_artifact_that_is_said_to_be_complete_and_is_may_come_without_the_row_trigger(
+    claiming: psycopg.Connection,
+) -> None:
+    insert(claiming, "m2", name="other", version_number=2, is_latest=False, metadata_schema_version=1)
+    claiming.execute(
+        """insert into model_versions (artifact_id, model_name, is_external, eval_metrics_json)
+        values ('m2', 'other', false, '{"auroc": 0.91}')"""
+    )
+    claiming.commit()
+    assert numbers(claiming)[:2] == [("m1", 1, False), ("m2", 2, True)]
+
+
+FALSE_VERSIONS = [
+    ("MR005", "is_external", {"is_external": True}),
+    ("MR005", "external_source_url", {"external_source_url": "https://example.org"}),
+    ("MR005", "external_source_version", {"external_source_version": "v1"}),
+    ("MR005", "base_model_id", {"base_model_id": "m1"}),
+    ("MR005", "benchmark_id", {"benchmark_id": "b1"}),
+    ("MR005", "eval_metrics_json", {"eval_metrics_json": None}),
+    ("MR005", "eval_metrics_json", {"eval_metrics_json": '{"auroc": 1e400}'}),
+    ("MR005", "training_params_json", {"training_params_json": '{"rate": 1e-401}'}),
+    ("23514", None, {"training_params_json": "[]"}),
+    ("23514", None, {"code_commit_sha": "0123456"}),
+    ("23514", None, {"code_repo_url": "git"}),
+    ("23514", None, {"idempotency_key": "k"}),
+    ("23503", None, {"model_name": "other"}),
+    ("MR005", "registered_by", {"registered_by": "somebody else"}),
+    ("MR001", "promotion_state", {"promotion_state": "promoted"}),
+    ("MR001", "promotion_state", {"first_promoted_at": "2024-05-01 12:00Z"}),
+    ("23503", "eval_dataset_artifact_id", {"eval_dataset_artifact_id": "m1"}),
+    ("MR004", "artifact_id", {"artifact_id": "d1", "model_name": None}),
+    ("23503", None, {"artifact_id": "nowhere"}),
+]
+
+
+@pytest.mark.parametrize("door", ["values", "copy", "with"])
+@pytest.mark.parametrize(("sqlstate", "column", "changes"), FALSE_VERSIONS)
+def test_a_version_that_is_said_to_be_complete_and_is_not_is_refused(
+    claiming: psycopg.Connection, door: str, sqlstate: str, column: str | None, changes: dict[str, object]
+) -> None:
+    artifact = f"""insert into artifacts (id, artifact_type, name, metadata, metadata_schema_version, version_number)
+        values ('{COMPLETE_ID}', 'model', 'churn', '{VALID}', 1, 1)"""
+    row = {
+        "artifact_id": COMPLETE_ID,
+        "model_name": "churn",
+        "is_external": False,
+        "eval_metrics_json": '{"auroc": 0.91}',
+    }
+    row |= changes
+    names, places = ", ".join(row), ", ".join(f"%({key})s" for key in row)
+    with pytest.raises(psycopg.Error) as caught:
+        if door == "with":
+            claiming.execute(f"with a as ({artifact}) insert into model_versions ({names}) values ({places})", row)
+        else:
+            claiming.execute(artifact)
+            if door == "values":
+                claiming.execute(f"insert into model_versions ({names}) values ({places})", row)
+            else:
+                with claiming.cursor().copy(f"copy model_versions ({names}) from stdin") as copy:
+                    copy.write_row(tuple(row.values()))
+    if door == "with" and changes.keys() & {"base_model_id", "eval_dataset_artifact_id"}:
+        # Such a row is looked at one by one, when its artifact is not there yet.
+        sqlstate, column = "23503", "artifact_id"
+    answer = (caught.value.sqlstate, caught.value.diag.column_name or None)
+    assert answer == (sqlstate, column)
+
+
+def test_a_claim_that_is_made_and_taken_back_within_a_statement_gains_nothing(raw: psycopg.Connection) -> None:
+    insert(raw, "m1")
+    insert(raw, "m2")
+    with refused("MR005", column="benchmark_id", detail="/benchmark_id: the metadata declares another value, or none"):
+        raw.execute(
+            """insert into model_versions (artifact_id, model_name, benchmark_id, eval_metrics_json)
+            select
+                'm' || i,
+                case set_config('atlas_models.rows_are_complete', case i when 1 then 'yes' else '' end, true)
+                    when 'yes' then 'churn' else 'churn'
+                end,
+                case i when 1 then 'b1' end,
+                '{"auroc": 0.91}'
+            from generate_series(1, 2) as i"""
+        )
+
+
+def test_a_claim_lets_no_update_pass(claiming: psycopg.Connection) -> None:
+    for column, value in (("training_params_json", '{"rate": 1e400}'), ("code_commit_sha", "0123456")):
+        with pytest.raises(psycopg.errors.CheckViolation) as caught, claiming.transaction():
+            claiming.execute(f"update model_versions set {column} = %s", [value])
+        assert caught.value.diag.message_detail.startswith(f"/{column}: must be")
+    with (
+        refused("MR005", column="benchmark_id", detail="/benchmark_id: the metadata declares another value, or none"),
+        claiming.transaction(),
+    ):
+        claiming.execute("update model_versions set benchmark_id = 'b1'")
+    # The metadata are validated all the same, with less of an explanation.
+    with pytest.raises(psycopg.errors.CheckViolation) as caught:
+        claiming.execute("update artifacts set metadata = '{}' where id = 'm1'")
+    assert caught.value.diag.constraint_name == "artifacts_metadata_valid"
 
 
 def test_a_registration_leaves_no_claim_behind(raw: psycopg.Connection) -> None:

@@ -269,6 +269,23 @@ def test_five_thousand_models_in_one_chain_of_bases_go_in_by_one_call(conn: psyc
     assert latest == rows
 
 
+def test_the_artifact_of_a_version_is_looked_up_by_its_id_however_many_versions_its_name_has(
+    conn: psycopg.Connection,
+) -> None:
+    # Where every name has one version, name alone seems as good; then a name with thousands would be read through.
+    register_many(conn, [model(f"n{i}") for i in range(300)])
+    conn.execute("analyze artifacts")
+    conn.execute("set plan_cache_mode = force_generic_plan")
+    conn.execute("set enable_seqscan = off")
+    # The statement of the composite foreign key.
+    conn.execute(
+        """prepare referenced (text, text) as
+        select 1 from only artifacts x where id = $1 and name = $2 for key share of x"""
+    )
+    plan = "\n".join(row[0] for row in conn.execute("explain execute referenced ('model-1', 'n1')"))
+    assert "artifacts_id_name_key" in plan
+
+
 def test_a_registrar_needs_no_right_on_the_tables(connect: Any) -> None:
     registrar = connect("test_registrar")
     query = "select version_number, created from register_models(%s)"

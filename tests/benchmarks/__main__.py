@@ -1,0 +1,74 @@
+"""`make bench`: measures the registry against plain statements, on a server of its own that flushes to disk."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from atlas_models import migration_runner, server_engine
+from atlas_models.server_programs import find_or_install
+from benchmarks import report
+from benchmarks.parts import FULL, PARTS, QUICK, REGISTRY, Bench, Result, Sizes
+from conftest import Server
+
+# As on a small server in production; checkpoints are far enough apart not to fall into a measurement.
+SETTINGS = ("-c shared_buffers=512MB", "-c max_wal_size=8GB", "-c checkpoint_timeout=30min")
+DOCUMENT = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+
+
+def main() -> int:
+    """Run the parts asked for, print their table, and write it into the docs when all of them ran in full."""
+    parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=main.__doc__)
+    parser.add_argument("parts", nargs="*", metavar="part", help=f"any of: {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--quick", action="store_true", help="a fifth of the work; docs/benchmarks.md stays as it is")
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    parts = options.parts or list(PARTS)
+
+    programs = find_or_install(print)
+    engine = Path(tempfile.mkdtemp(prefix="atlas-bench-engine-"))
+    try:
+        server_engine.install(engine)
+        with Server(programs, engine, SETTINGS) as server:
+            maintenance = server.url(database="postgres")
+            results = [
+                result
+                for number, part in enumerate(parts)
+                for result in _run(maintenance, f"bench_{number}", part, QUICK if options.quick else FULL)
+            ]
+            with psycopg.connect(maintenance) as conn:
+                environment = report.environment(conn)
+    finally:
+        shutil.rmtree(engine, ignore_errors=True)
+
+    generated = f"{environment}\n\n{report.table(results)}"
+    print(f"\n{generated}")
+    if not options.quick and set(parts) == set(PARTS):
+        report.write(DOCUMENT, generated)
+        print(f"\nwritten: {DOCUMENT}")
+    return 0
+
+
+def _run(maintenance: str, database: str, part: str, sizes: Sizes) -> list[Result]:
+    """Measure one part in a database of its own."""
+    with psycopg.connect(maintenance, autocommit=True) as conn:
+        conn.execute(f"create database {database}")
+    url = make_conninfo(maintenance, dbname=database)
+    migration_runner.migrate(url, schema=REGISTRY)
+    results = []
+    for result in PARTS[part](Bench(url, sizes)):
+        met = {True: "", False: "   MISSED", None: ""}[result.is_met]
+        print(f"{result.part}  {result.measured}: {result.ours}  {result.ratio}{met}", flush=True)
+        results.append(result)
+    return results
+
+
+if __name__ == "__main__":
+    sys.exit(main())
