@@ -65,7 +65,9 @@ $$A JSON object, column name → the value's text or null. row_text::json ->> 'm
 
 reset role;
 
--- What follows up to artifacts_pkey is for a table that stands here already. Only temporary functions: nothing of it stays.
+-- What follows, up to the DO block that calls it, is for a table that stands here already: look at it, refuse it with every reason at
+-- once, or convert it. Only temporary functions: nothing of it stays. Until the catalog says that nothing of somebody else's would
+-- run, only PostgreSQL's own functions see a row.
 
 -- Some escapes that JSON allows name no character that PostgreSQL can store; they are kept as the six characters that were written.
 create function pg_temp.spell_out_escapes(document text)
@@ -80,7 +82,9 @@ def spelt_out(found):
         return "\\" + escape
     return escape
 
-return re.sub(r"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|\\u....|\\.", spelt_out, document, flags=re.DOTALL)
+two = "[0-9a-fA-F]" * 2
+pair = r"\\u[dD][89abAB]" + two + r"\\u[dD][c-fC-F]" + two
+return re.sub(pair + r"|\\u" + two * 2 + r"|\\.", spelt_out, document, flags=re.DOTALL)
 $python$;
 
 create function pg_temp.as_jsonb(document text)
@@ -96,53 +100,75 @@ end
 $function$;
 
 -- ISO 8601, as SQLite's datetime('now') writes it too: without an offset it is UTC.
+create function pg_temp.iso_8601()
+returns text
+language sql immutable
+return '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$';
+
 create function pg_temp.as_time(value text)
 returns timestamptz
 language plpgsql stable strict
 as $function$
 begin
-    if value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?)?$' then
+    if value !~ pg_temp.iso_8601() then
         raise invalid_datetime_format;
     end if;
     return value::timestamptz;
 end
 $function$;
 
-create function pg_temp.is_convertible(value text, target regtype)
+create function pg_temp.is_convertible(value text, target text)
 returns boolean
 language plpgsql stable strict
 as $function$
 begin
-    if target = 'jsonb'::regtype then
-        perform pg_temp.as_jsonb(value);
-    else
-        perform pg_temp.as_time(value);
-    end if;
+    case target
+        when 'jsonb' then perform pg_temp.as_jsonb(value);
+        when 'boolean' then return value in ('0', '1');
+        when 'integer' then perform value::integer;
+        else perform pg_temp.as_time(value);
+    end case;
     return true;
 exception when data_exception or program_limit_exceeded then
     return false;
 end
 $function$;
 
--- Which columns there are, what each must become, and by which expression. A column that is missing is added further down.
-create function pg_temp.columns_to_adopt()
-returns table (column_name name, source text, target text, expression text, is_accepted boolean, default_expression text)
+-- The columns of the registry that the table has: what each is, what it becomes (expression is NULL where it stays as it is), and the
+-- value of its default where that is a constant. A column that is missing is added further down.
+create function pg_temp.columns_to_adopt(catalogue regclass)
+returns table (
+    column_name name, number smallint, source text, target text, is_accepted boolean, expression text, changes_type boolean,
+    default_expression text, default_value text
+)
 language sql stable
 as $function$
     select
         a.attname,
+        a.attnum,
         s.source,
         w.target,
+        s.source = any(w.accepted::text[]),
         case
-            when s.source = w.target then null
-            when w.target = 'text' then format('%I::text', a.attname)
-            when w.target = 'jsonb' then format('pg_temp.as_jsonb(%I::text)', a.attname)
-            when w.target = 'boolean' then format('(%I = 1)', a.attname)
+            when s.source = w.target and a.attcollation in (0, 'pg_catalog."default"'::regcollation) then null
+            when w.target = 'text' then format('%I', a.attname)
+            -- The usual value needs no closer look, which costs a call for each row.
+            when w.target = 'jsonb'
+                then format(
+                    'case when %1$I::text like ''%%\\u%%'' then pg_temp.as_jsonb(%1$I::text) else %1$I::text::jsonb end', a.attname
+                )
+            when w.target = 'boolean' then format('(%I::text)::boolean', a.attname)
             when w.target = 'integer' then format('%I::integer', a.attname)
-            else format('pg_temp.as_time(%I)', a.attname)
+            else
+                format('case when %1$I ~ pg_temp.iso_8601() then %1$I::timestamptz else pg_temp.as_time(%1$I) end', a.attname)
         end,
-        s.source = any(w.accepted::text[]) and a.attgenerated = '' and a.attidentity = '',
-        pg_get_expr(d.adbin, d.adrelid)
+        w.target <> 'text' and s.source <> w.target,
+        d.expression,
+        case
+            when d.expression ~ '^''([^'']|'''')*''(::[a-z ]+)?$'
+                then replace(substring(d.expression from '^''(.*)''(?:::[a-z ]+)?$'), '''''', '''')
+            when d.expression ~ '^[0-9]+$' then d.expression
+        end
     from (
         values
         ('id', 'text', '{text,character varying}'),
@@ -163,94 +189,203 @@ as $function$
         ('updated_at', 'timestamp with time zone', '{timestamp with time zone,text,character varying}')
     ) as w (column_name, target, accepted)
     inner join pg_attribute as a
-        on a.attrelid = to_regclass('artifacts') and w.column_name = a.attname and not a.attisdropped
-    left join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
+        on a.attrelid = catalogue and w.column_name = a.attname and not a.attisdropped
     cross join lateral (select format_type(a.atttypid, null) as source) as s
+    left join lateral (
+        select nullif(pg_get_expr(p.adbin, p.adrelid), 'NULL::' || s.source) as expression
+        from pg_attrdef as p
+        where p.adrelid = a.attrelid and p.adnum = a.attnum and a.attgenerated = ''
+    ) as d on true
 $function$;
 
-create function pg_temp.default_as_jsonb(expression text)
-returns text
-language plpgsql stable strict
+-- Functions that are not a superuser's and that the table calls, by itself or through operators, types and other functions: they would
+-- run with the rights of the registry, some of them now with those of the superuser.
+create function pg_temp.functions_of_others(catalogue regclass)
+returns table (used_by text, function oid)
+language sql stable
 as $function$
-declare
-    v_default jsonb;
-begin
-    execute format('select pg_temp.as_jsonb((%s)::text)', expression) into v_default;
-    return quote_nullable(v_default) || '::jsonb';
-end
+    with recursive used (used_by, classid, objid) as (
+        select 'the constraint ' || k.conname, 'pg_constraint'::regclass::oid, k.oid
+        from pg_constraint as k
+        where k.conrelid = catalogue
+        union
+        select 'the index ' || i.indexrelid::regclass, 'pg_class'::regclass, i.indexrelid
+        from pg_index as i
+        where i.indrelid = catalogue
+        union
+        select 'the statistics ' || s.stxname, 'pg_statistic_ext'::regclass, s.oid
+        from pg_statistic_ext as s
+        where s.stxrelid = catalogue
+        union
+        select 'the default of ' || a.attname, 'pg_attrdef'::regclass, d.oid
+        from pg_attrdef as d
+        inner join pg_attribute as a on d.adrelid = a.attrelid and d.adnum = a.attnum
+        left join pg_temp.columns_to_adopt(catalogue) as c on a.attname = c.column_name and c.changes_type
+        where d.adrelid = catalogue and c.column_name is null
+        union
+        select 'the column ' || a.attname, 'pg_type'::regclass, a.atttypid
+        from pg_attribute as a
+        where a.attrelid = catalogue and a.attnum > 0 and not a.attisdropped
+        union
+        -- A foreign key calls the cast from its column's type to that of the column that it refers to.
+        select 'the foreign key ' || k.conname, 'pg_cast'::regclass, t.oid
+        from pg_constraint as k
+        inner join pg_attribute as a on k.conrelid = a.attrelid and a.attnum = any(k.conkey)
+        inner join pg_cast as t on a.atttypid = t.castsource
+        where catalogue in (k.conrelid, k.confrelid) and k.contype = 'f'
+        union
+        select u.used_by, n.classid, n.objid
+        from used as u
+        cross join lateral (
+            select d.refclassid, d.refobjid
+            from pg_depend as d
+            where
+                d.classid = u.classid
+                and d.objid = u.objid
+                and d.refclassid = any('{pg_proc,pg_operator,pg_type}'::regclass[])
+            union all
+            select 'pg_constraint'::regclass, k.oid
+            from pg_constraint as k
+            where u.classid = 'pg_type'::regclass and k.contypid = u.objid
+        ) as n (classid, objid)
+    )
+
+    select min(u.used_by), p.oid
+    from used as u
+    inner join pg_proc as p on u.objid = p.oid and u.classid = 'pg_proc'::regclass
+    inner join pg_roles as r on p.proowner = r.oid
+    where not r.rolsuper
+    group by p.oid
 $function$;
 
-create function pg_temp.default_as_boolean(expression text)
-returns text
-language plpgsql stable strict
+-- The registry's own foreign keys take their place.
+create function pg_temp.replaced_constraints(catalogue regclass)
+returns table (oid oid, name name)
+language sql stable
 as $function$
-declare
-    v_default boolean;
-begin
-    execute format('select (%s) = 1', expression) into v_default;
-    return quote_nullable(v_default::text);
-end
+    select k.oid, k.conname
+    from pg_constraint as k
+    inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
+    where
+        k.conrelid = catalogue
+        and k.confrelid = k.conrelid
+        and a.attname in ('parent_version_id', 'superseded_by')
 $function$;
 
--- What stands in the way, from the catalog alone: nothing that somebody else wrote has run yet.
-create function pg_temp.structural_problems()
+-- What stands in the way, from the catalog alone.
+create function pg_temp.structural_problems(catalogue regclass)
 returns table (problem text, remedy text)
 language plpgsql stable
 as $function$
 declare
-    v_table constant regclass := to_regclass('artifacts');
-    v_name constant text := format('%I.artifacts', current_schema());
+    v_changing constant smallint[] := array(select c.number from pg_temp.columns_to_adopt(catalogue) as c where c.changes_type);
 begin
     return query
     select p.problem, p.remedy
     from pg_class as c
     cross join lateral (values
-        (c.relpersistence <> 'p', 'it is not a permanent, logged table', format('alter table %s set logged', v_name)),
+        (c.relpersistence <> 'p', 'it is not a permanent, logged table', format('alter table %s set logged', catalogue)),
+        (c.reloftype <> 0, 'it is a typed table', format('alter table %s not of', catalogue)),
         (
             c.relispartition or exists (select from pg_inherits as i where c.oid in (i.inhrelid, i.inhparent)),
             'it is part of an inheritance tree',
             'copy its rows into a table of its own'
         ),
         (
-            c.relrowsecurity or exists (select from pg_policy as p where p.polrelid = c.oid),
+            c.relrowsecurity,
             'it has row level security, which would hide rows from the registry',
-            format('drop its policies, and: alter table %s disable row level security', v_name)
+            format('alter table %s disable row level security', catalogue)
         )
     ) as p (applies, problem, remedy)
-    where c.oid = v_table and p.applies;
+    where c.oid = catalogue and p.applies;
 
+    -- The remedy drops what would not survive the change: its own foreign keys, which the registry makes anew, and the default.
     return query
     select
         format('the column %s is of type %s, not %s', c.column_name, c.source, c.target),
         format(
-            'alter table %s alter column %I type %s using %s', v_name, c.column_name, c.target,
-            case c.source
-                when 'timestamp without time zone' then format('%I at time zone ''UTC'', or whatever its time zone is', c.column_name)
-                else format('%I::%s, or what fits its values', c.column_name, c.target)
+            'alter table %s %salter column %I type %s using %s -- or whatever fits its values', catalogue,
+            coalesce((
+                select string_agg(format('drop constraint if exists %I, ', k.conname), '' order by k.conname)
+                from pg_constraint as k
+                where k.conrelid = catalogue and k.confrelid = catalogue and (c.number = any(k.conkey) or c.number = any(k.confkey))
+            ), '')
+            || case when c.default_expression is not null and c.target <> 'text' then format('alter column %I drop default, ', c.column_name) else '' end,
+            c.column_name, c.target,
+            case
+                when c.target = 'text' or c.target = 'integer' then format('%I::%s', c.column_name, c.target)
+                when c.target = 'boolean' and t.typcategory = 'N' then format('%I <> 0', c.column_name)
+                when c.target = 'timestamp with time zone' and t.typcategory = 'N' then format('to_timestamp(%I)', c.column_name)
+                when c.target = 'timestamp with time zone' and t.typcategory = 'D'
+                    then format('%I::timestamp at time zone ''UTC''', c.column_name)
+                else format('%I::text::%s', c.column_name, c.target)
             end
         )
-    from pg_temp.columns_to_adopt() as c
+    from pg_temp.columns_to_adopt(catalogue) as c
+    inner join pg_attribute as a on a.attrelid = catalogue and a.attnum = c.number
+    inner join pg_type as t on a.atttypid = t.oid
     where not c.is_accepted;
 
     return query
     select
+        format('the column %s is %s', a.attname, case a.attgenerated when '' then 'an identity' else 'generated' end),
+        format(
+            'alter table %s alter column %I drop %s', catalogue, a.attname, case a.attgenerated when '' then 'identity' else 'expression' end
+        )
+    from pg_temp.columns_to_adopt(catalogue) as c
+    inner join pg_attribute as a on a.attrelid = catalogue and a.attnum = c.number
+    where a.attgenerated <> '' or a.attidentity <> '';
+
+    return query
+    select
+        format('the column %s has a collation by which different texts are equal', c.column_name),
+        format('alter table %s alter column %I type text collate "default"', catalogue, c.column_name)
+    from pg_temp.columns_to_adopt(catalogue) as c
+    inner join pg_attribute as a on a.attrelid = catalogue and a.attnum = c.number
+    inner join pg_collation as l on a.attcollation = l.oid
+    where not l.collisdeterministic;
+
+    return query
+    select
+        format('the default of %s cannot be carried over: %s', c.column_name, c.default_expression),
+        format('alter table %s alter column %I drop default -- or make it a constant', catalogue, c.column_name)
+    from pg_temp.columns_to_adopt(catalogue) as c
+    where
+        c.is_accepted
+        and c.changes_type
+        and c.default_expression is not null
+        and not case c.target
+            when 'integer' then true
+            when 'timestamp with time zone' then coalesce(pg_temp.is_convertible(c.default_value, c.target), true)
+            else coalesce(pg_temp.is_convertible(c.default_value, c.target), false)
+        end;
+
+    return query
+    select
         format('the registry keeps a column %s of its own', a.attname),
-        format('alter table %s rename column %I to %I', v_name, a.attname, 'legacy_' || a.attname)
+        format('alter table %s rename column %I to %I', catalogue, a.attname, 'legacy_' || a.attname)
     from pg_attribute as a
-    where a.attrelid = v_table and a.attname in ('name', 'metadata_schema_version') and not a.attisdropped;
+    where a.attrelid = catalogue and a.attname in ('name', 'metadata_schema_version') and not a.attisdropped;
 
     return query
     select
         format('the column %s must be given and has no default, so that nothing could be registered', a.attname),
-        format('alter table %s alter column %I drop not null; or give it a default', v_name, a.attname)
+        case
+            when a.attnotnull
+                then format('alter table %s alter column %I drop not null -- or give it a default', catalogue, a.attname)
+            else format('alter domain %s drop not null -- or give the column a default', a.atttypid::regtype)
+        end
     from pg_attribute as a
+    inner join pg_type as t on a.atttypid = t.oid
     where
-        a.attrelid = v_table
+        a.attrelid = catalogue
         and a.attnum > 0
-        and a.attnotnull
+        and not a.attisdropped
+        and (a.attnotnull or t.typnotnull)
         and not a.atthasdef
+        and t.typdefault is null
         and a.attidentity = ''
-        and a.attname not in (select c.column_name from pg_temp.columns_to_adopt() as c);
+        and a.attname not in (select c.column_name from pg_temp.columns_to_adopt(catalogue) as c);
 
     return query
     select
@@ -260,104 +395,203 @@ begin
             else 'its primary key is not the column id'
         end,
         case
-            when k.contype is null then format('alter table %s add primary key (id)', v_name)
-            else format('alter table %s drop constraint %I, add primary key (id)', v_name, k.conname)
+            when k.contype is null then format('alter table %s add primary key (id)', catalogue)
+            else
+                format(
+                    'alter table %s drop constraint %I, add primary key (id) -- foreign keys that refer to it go first', catalogue, k.conname
+                )
         end
     from (select) as one
-    left join pg_constraint as k on k.conrelid = v_table and k.contype = 'p'
+    left join pg_constraint as k on k.conrelid = catalogue and k.contype = 'p'
     where
         k.contype is null
         or k.condeferrable
-        or k.conkey <> array(select a.attnum from pg_attribute as a where a.attrelid = v_table and a.attname = 'id');
+        or k.conkey <> array(select a.attnum from pg_attribute as a where a.attrelid = catalogue and a.attname = 'id');
 
     return query
     select
         format('the trigger %s would run within the registry', t.tgname),
-        format('drop trigger %I on %s', t.tgname, v_name)
+        format('drop trigger %I on %s', t.tgname, catalogue)
     from pg_trigger as t
-    where t.tgrelid = v_table and not t.tgisinternal
+    where t.tgrelid = catalogue and not t.tgisinternal
     order by t.tgname;
 
+    -- Whoever reads a view can be read by another one: the last first.
     return query
-    select distinct
-        format('the %s %s reads it', case c.relkind when 'm' then 'materialized view' else 'view' end, c.oid::regclass),
-        format(
-            'keep what pg_get_viewdef(''%s'') says, and: drop %s %s', c.oid::regclass,
-            case c.relkind when 'm' then 'materialized view' else 'view' end, c.oid::regclass
-        )
-    from pg_depend as d
-    inner join pg_rewrite as r on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
-    inner join pg_class as c on r.ev_class = c.oid
-    where d.refclassid = 'pg_class'::regclass and d.refobjid = v_table and r.ev_class <> v_table;
+    with recursive readers (relation, depth) as (
+        select catalogue::oid, 0
+        union
+        select r.ev_class, v.depth + 1
+        from readers as v
+        inner join pg_depend as d on d.refclassid = 'pg_class'::regclass and d.refobjid = v.relation and d.classid = 'pg_rewrite'::regclass
+        inner join pg_rewrite as r on d.objid = r.oid and r.ev_class <> v.relation
+        inner join pg_class as c on r.ev_class = c.oid and c.relkind in ('v', 'm')
+    )
+
+    select
+        format('the %s %s reads it', k.kind, c.oid::regclass),
+        format('drop %s %s -- keep its text: select pg_get_viewdef(%L)', k.kind, c.oid::regclass, c.oid::regclass::text)
+    from readers as v
+    inner join pg_class as c on v.relation = c.oid and v.depth > 0
+    cross join lateral (select case c.relkind when 'm' then 'materialized view' else 'view' end as kind) as k
+    group by c.oid, k.kind
+    order by max(v.depth) desc, c.oid::regclass::text;
 
     return query
-    select format('it has the rule %s', r.rulename), format('drop rule %I on %s', r.rulename, v_name)
+    select distinct
+        format('the rule %s on %s uses it', r.rulename, r.ev_class::regclass),
+        format('drop rule %I on %s', r.rulename, r.ev_class::regclass)
     from pg_rewrite as r
-    where r.ev_class = v_table
-    order by r.rulename;
+    inner join pg_class as c on r.ev_class = c.oid and c.relkind not in ('v', 'm')
+    left join pg_depend as d on d.classid = 'pg_rewrite'::regclass and r.oid = d.objid and d.refclassid = 'pg_class'::regclass
+    where catalogue in (r.ev_class, d.refobjid);
 
-    -- An index or a CHECK over a value that becomes another type would no longer be what it says.
+    -- What PostgreSQL would not let its columns change under.
     return query
     select distinct
+        format('the policy %s on %s uses it', p.polname, p.polrelid::regclass),
+        format('drop policy %I on %s', p.polname, p.polrelid::regclass)
+    from pg_policy as p
+    left join pg_depend as d on d.classid = 'pg_policy'::regclass and p.oid = d.objid and d.refclassid = 'pg_class'::regclass
+    where catalogue in (p.polrelid, d.refobjid)
+    union all
+    select distinct
+        format('the body of the function %s is bound to it', d.objid::regprocedure),
+        format('drop routine %s -- and make it anew afterwards', d.objid::regprocedure)
+    from pg_depend as d
+    where d.classid = 'pg_proc'::regclass and d.refclassid = 'pg_class'::regclass and d.refobjid = catalogue and d.refobjsubid > 0
+    union all
+    select
+        format('the publication %s takes some of its rows or columns only', p.pubname),
+        format('alter publication %I drop table %s -- and add it again afterwards', p.pubname, catalogue)
+    from pg_publication_rel as r
+    inner join pg_publication as p on r.prpubid = p.oid
+    where r.prrelid = catalogue and (r.prqual is not null or r.prattrs is not null)
+    union all
+    select
+        format('the column %s of %s is of its row type', a.attname, a.attrelid::regclass),
+        format('alter table %s alter column %I type jsonb using to_jsonb(%I)', a.attrelid::regclass, a.attname, a.attname)
+    from pg_class as c
+    inner join pg_type as t on c.reltype = t.oid
+    inner join pg_attribute as a on a.atttypid in (t.oid, t.typarray) and not a.attisdropped
+    inner join pg_class as o on a.attrelid = o.oid and o.relkind in ('r', 'm', 'p', 'f')
+    where c.oid = catalogue
+    union all
+    select
+        format('the column %s is computed from one that changes its type', a.attname),
+        format('alter table %s alter column %I drop expression', catalogue, a.attname)
+    from pg_attrdef as g
+    inner join pg_attribute as a on g.adrelid = a.attrelid and g.adnum = a.attnum and a.attgenerated <> ''
+    where
+        g.adrelid = catalogue
+        and exists (
+            select from pg_depend as d
+            inner join pg_temp.columns_to_adopt(catalogue) as c on d.refobjsubid = c.number and c.expression is not null
+            where d.classid = 'pg_attrdef'::regclass and d.objid = g.oid and d.refclassid = 'pg_class'::regclass and d.refobjid = catalogue
+        );
+
+    -- A constraint or an index over a value that becomes another type would no longer be what it says.
+    return query
+    select
         format('the constraint %s says something of a column that changes its type', k.conname),
-        format('alter table %s drop constraint %I', v_name, k.conname)
+        format('alter table %s drop constraint %I', k.conrelid::regclass, k.conname)
     from pg_constraint as k
-    inner join pg_attribute as a on k.conrelid = a.attrelid and a.attnum = any(k.conkey)
-    inner join pg_temp.columns_to_adopt() as c on a.attname = c.column_name and c.target <> 'text' and c.expression is not null
-    where k.conrelid = v_table and k.contype in ('c', 'x');
-
-    return query
-    select distinct
-        format('the index %s is built on an expression over a column that changes its type', i.indexrelid::regclass),
-        format('drop index %s', i.indexrelid::regclass)
-    from pg_index as i
-    inner join pg_depend as d
-        on d.classid = 'pg_class'::regclass and i.indexrelid = d.objid and d.refclassid = 'pg_class'::regclass and i.indrelid = d.refobjid
-    inner join pg_attribute as a on i.indrelid = a.attrelid and d.refobjsubid = a.attnum
-    inner join pg_temp.columns_to_adopt() as c on a.attname = c.column_name and c.target <> 'text' and c.expression is not null
-    where i.indrelid = v_table and (i.indexprs is not null or i.indpred is not null);
-
-    -- They would run with the rights of the registry, and now with those of the superuser.
-    return query
-    select distinct
-        format('the function %s, which %s uses, belongs to %s', p.oid::regprocedure, o.used_by, r.rolname),
-        format('alter function %s owner to %I', p.oid::regprocedure, session_user)
-    from (
-        select 'pg_constraint'::regclass as classid, k.oid as objid, 'the constraint ' || k.conname as used_by
-        from pg_constraint as k
-        where k.conrelid = v_table
-        union all
-        select 'pg_class'::regclass, i.indexrelid, 'the index ' || i.indexrelid::regclass
-        from pg_index as i
-        where i.indrelid = v_table
-        union all
-        select 'pg_attrdef'::regclass, d.oid, 'the default of ' || a.attname
-        from pg_attrdef as d
-        inner join pg_attribute as a on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where d.adrelid = v_table
-    ) as o
-    inner join pg_depend as d on o.classid = d.classid and o.objid = d.objid and d.refclassid = 'pg_proc'::regclass
-    inner join pg_proc as p on d.refobjid = p.oid
-    inner join pg_roles as r on p.proowner = r.oid
-    where not r.rolsuper;
+    where
+        (k.conrelid = catalogue and k.contype in ('c', 'x', 'f') and k.conkey && v_changing)
+        or (k.confrelid = catalogue and k.confkey && v_changing)
+    order by k.conname;
 
     return query
     select
-        format('the name %s, which the registry uses, belongs to another index', c.relname),
-        format('alter index %s rename to %I', c.oid::regclass, 'legacy_' || c.relname)
-    from pg_class as c
+        format('the index %s is made for the type of a column that changes it', i.indexrelid::regclass),
+        case
+            when k.conname is null then format('drop index %s', i.indexrelid::regclass)
+            else format('alter table %s drop constraint %I', catalogue, k.conname)
+        end
+    from pg_index as i
+    inner join pg_class as c on i.indexrelid = c.oid
+    inner join pg_am as m on c.relam = m.oid
+    left join pg_constraint as k on k.conindid = i.indexrelid and k.conrelid = catalogue
     where
-        c.relnamespace = (select n.oid from pg_namespace as n where n.nspname = current_schema())
-        and c.relname in (
-            'artifacts_id_name_key', 'artifacts_name_version_key', 'artifacts_one_latest', 'idx_artifacts_parent',
-            'idx_artifacts_superseded_by'
+        i.indrelid = catalogue
+        and k.contype is distinct from 'x'
+        and (
+            -- An expression or a condition.
+            exists (
+                select from pg_depend as d
+                where
+                    (i.indexprs is not null or i.indpred is not null)
+                    and d.classid = 'pg_class'::regclass
+                    and d.objid = i.indexrelid
+                    and d.refclassid = 'pg_class'::regclass
+                    and d.refobjid = catalogue
+                    and d.refobjsubid = any(v_changing)
+            )
+            -- An operator class of the former type; or values that differed, and may be equal afterwards.
+            or exists (
+                select
+                from generate_series(0, i.indnkeyatts - 1) as place
+                inner join pg_opclass as o on i.indclass[place] = o.oid
+                inner join pg_temp.columns_to_adopt(catalogue) as t on i.indkey[place] = t.number and t.changes_type
+                where
+                    not o.opcdefault
+                    or m.amname not in ('btree', 'hash')
+                    or (i.indisunique and t.target in ('jsonb', 'timestamp with time zone'))
+            )
         )
-    order by c.relname;
+    order by i.indexrelid::regclass::text;
+
+    return query
+    select distinct
+        format('the statistics %s are made for the type of a column that changes it', s.stxname),
+        format('drop statistics %I.%I', n.nspname, s.stxname)
+    from pg_statistic_ext as s
+    inner join pg_namespace as n on s.stxnamespace = n.oid
+    inner join pg_depend as d
+        on d.classid = 'pg_statistic_ext'::regclass and s.oid = d.objid and d.refclassid = 'pg_class'::regclass and d.refobjid = catalogue
+    where s.stxrelid = catalogue and s.stxexprs is not null and d.refobjsubid = any(v_changing);
+
+    return query
+    select
+        format('the constraint %s was never validated', k.conname),
+        format('alter table %s validate constraint %I -- or drop it', catalogue, k.conname)
+    from pg_constraint as k
+    where k.conrelid = catalogue and not k.convalidated and k.oid not in (select r.oid from pg_temp.replaced_constraints(catalogue) as r)
+    order by k.conname;
+
+    return query
+    select
+        format('the name %s, which the registry uses, belongs to another constraint', k.conname),
+        format('alter table %s rename constraint %I to %I', catalogue, k.conname, 'legacy_' || k.conname)
+    from pg_constraint as k
+    where
+        k.conrelid = catalogue
+        and k.contype <> 'p'
+        and k.oid not in (select r.oid from pg_temp.replaced_constraints(catalogue) as r)
+        and k.conname = any(array[
+            'artifacts_id_name_key', 'artifacts_legacy_sealed', 'artifacts_metadata_bounded', 'artifacts_metadata_valid',
+            'artifacts_model_complete', 'artifacts_name_of_models', 'artifacts_name_wellformed', 'artifacts_parent_fkey',
+            'artifacts_parent_is_another', 'artifacts_pkey', 'artifacts_schema_version_of_models', 'artifacts_superseded_by_another',
+            'artifacts_superseded_by_fkey', 'artifacts_type_unambiguous', 'artifacts_version_number_positive'
+        ])
+    order by k.conname;
+
+    return query
+    select
+        format('the function %s, which %s uses, belongs to %s', p.oid::regprocedure, o.used_by, p.proowner::regrole),
+        format(
+            '%salter function %s owner to %I -- after reading it',
+            case when p.prosecdef then format('alter function %s security invoker; ', p.oid::regprocedure) else '' end,
+            p.oid::regprocedure, session_user
+        )
+    from pg_temp.functions_of_others(catalogue) as o
+    inner join pg_proc as p on o.function = p.oid
+    order by p.oid::regprocedure::text;
 end
 $function$;
 
--- Rows that no column of the registry could hold. Read under the lock that the conversion needs.
-create function pg_temp.problems_in_rows()
+-- Rows that no column of the registry could hold.
+create function pg_temp.problems_in_rows(catalogue regclass)
 returns table (problem text, remedy text)
 language plpgsql stable
 as $function$
@@ -367,54 +601,47 @@ declare
     v_ids text;
 begin
     for v_check in
-        select format('artifact_type is null') as condition, 'without an artifact_type' as problem, 'say what each of them is' as remedy
+        select 'artifact_type is null' as condition, 'without an artifact_type' as problem, 'say what each of them is' as remedy
         union all
         select
             'artifact_type <> ''model'' and lower(btrim(artifact_type)) in (''model'', '''')',
             'whose artifact_type is blank or almost ''model''',
             'write ''model'' for what is one, and another type for what is none'
         union all
-        select format('%I not in (0, 1)', c.column_name), format('whose %s is neither 0 nor 1', c.column_name), 'make it 0, 1 or NULL'
-        from pg_temp.columns_to_adopt() as c
-        where c.target = 'boolean' and c.expression is not null
-        union all
-        select
-            format('%I not between -2147483648 and 2147483647', c.column_name),
-            format('whose %s is beyond a 32-bit integer', c.column_name),
-            'number them lower'
-        from pg_temp.columns_to_adopt() as c
-        where c.source = 'bigint' and c.target = 'integer'
-        union all
         select
             format('not pg_temp.is_convertible(%I::text, %L)', c.column_name, c.target),
             case c.target
                 when 'jsonb' then format('whose %s is no JSON that PostgreSQL can hold', c.column_name)
+                when 'boolean' then format('whose %s is neither 0 nor 1', c.column_name)
+                when 'integer' then format('whose %s is beyond a 32-bit integer', c.column_name)
                 else format('whose %s is no ISO 8601 time', c.column_name)
             end,
             case c.target
                 when 'jsonb' then 'make it valid JSON (NaN and Infinity are none), or NULL'
+                when 'boolean' then 'make it 0, 1 or NULL'
+                when 'integer' then 'number them lower'
                 else 'write it as 2024-05-01T12:00:00Z, or NULL'
             end
-        from pg_temp.columns_to_adopt() as c
-        where c.target in ('jsonb', 'timestamp with time zone') and c.expression is not null
+        from pg_temp.columns_to_adopt(catalogue) as c
+        where c.is_accepted and c.changes_type
         union all
         select
             format('artifact_type <> ''model'' and %I = id', c.column_name),
             format('that are no model and whose %s is the row itself', c.column_name),
             'make it NULL'
-        from pg_temp.columns_to_adopt() as c
+        from pg_temp.columns_to_adopt(catalogue) as c
         where c.column_name in ('parent_version_id', 'superseded_by')
     loop
-        execute format('select count(*) from artifacts where %s', v_check.condition) into v_rows;
+        execute format('select count(*) from only %s where %s', catalogue, v_check.condition) into v_rows;
         if v_rows > 0 then
             execute format(
-                'select string_agg(to_json(left(r.id, 64))::text, '', '') from (select id from artifacts where %s order by id limit 5) as r',
-                v_check.condition
+                'select string_agg(to_json(left(r.id, 64))::text, '', '') from (select id from only %s where %s order by id limit 10) as r',
+                catalogue, v_check.condition
             )
             into v_ids;
             problem := format(
-                '%s %s: %s%s', v_rows, case v_rows when 1 then 'row' else 'rows' end || ' ' || v_check.problem, v_ids,
-                case when v_rows > 5 then ' …' end
+                '%s %s %s: %s%s', v_rows, case v_rows when 1 then 'row' else 'rows' end, v_check.problem, v_ids,
+                case when v_rows > 10 then ' …' end
             );
             remedy := v_check.remedy;
             return next;
@@ -423,24 +650,184 @@ begin
 end
 $function$;
 
-create function pg_temp.refuse_adoption(problems text[], remedies text[])
+create function pg_temp.refuse_adoption(catalogue regclass, problems text[], remedies text[])
 returns void
 language plpgsql volatile
 as $function$
 begin
     if cardinality(problems) > 0 then
-        raise exception '%.artifacts cannot be taken over as it is', quote_ident(current_schema()) using
+        raise exception '% cannot be taken over as it is', catalogue using
             errcode = 'MR009',
-            detail = array_to_string(problems, e'\n'),
-            hint = array_to_string(remedies, e'\n'),
-            schema = current_schema(), table = 'artifacts';
+            -- A line each, whatever a name is made of.
+            detail = array_to_string(array(select regexp_replace(p, e'[\r\n]+', ' ', 'g') from unnest(problems) as p), e'\n'),
+            hint = array_to_string(array(select regexp_replace(r, e'[\r\n]+', ' ', 'g') from unnest(remedies) as r), e'\n'),
+            table = 'artifacts';
     end if;
 end
 $function$;
 
-create function pg_temp.adopt_artifacts()
+-- Copies the rows as text, then rewrites the table once for everything, the mark of legacy models included; no trigger fires for it.
+create function pg_temp.convert_artifacts(catalogue regclass)
 returns void
 language plpgsql volatile
+as $function$
+declare
+    -- All of them before the first one runs: they are made from the catalog as it was.
+    v_statements constant text[] := array(
+        -- By the type's own output, never by a cast that somebody made.
+        select
+            format(
+                'insert into %s.artifacts_original (id, row_text) select id, json_object(%L, array[%s])::text from only %s',
+                min(c.relnamespace::regnamespace::text),
+                array_agg(a.attname order by a.attnum),
+                string_agg(
+                    format(
+                        case when a.atttypid < 16384 then '%1$I::text' else 'case when %1$I is distinct from null then format(''%%s'', %1$I) end' end,
+                        a.attname
+                    ),
+                    ', ' order by a.attnum
+                ),
+                catalogue
+            )
+        from pg_attribute as a
+        inner join pg_class as c on a.attrelid = c.oid
+        where a.attrelid = catalogue and a.attnum > 0 and not a.attisdropped
+        union all
+        select format('alter table %s drop constraint %I', catalogue, r.name) from pg_temp.replaced_constraints(catalogue) as r
+        union all
+        select format('alter table %s add column metadata_schema_version integer', catalogue)
+        union all
+        select format('alter table %s ', catalogue) || string_agg(k.clause, ', ')
+        from (
+            select format('alter column %I drop default', c.column_name) as clause
+            from pg_temp.columns_to_adopt(catalogue) as c
+            where c.changes_type and c.default_expression is not null and c.target <> 'integer'
+            union all
+            select
+                format(
+                    'alter column %I type %s %s using %s', c.column_name, c.target,
+                    case c.target when 'text' then 'collate "default"' else '' end, c.expression
+                )
+            from pg_temp.columns_to_adopt(catalogue) as c
+            where c.expression is not null
+            union all
+            select 'alter column metadata_schema_version type integer using case when artifact_type = ''model'' then 0 end'
+            union all
+            select
+                format(
+                    'alter column %I %s not null', c.column_name,
+                    case when c.column_name in ('id', 'artifact_type') then 'set' else 'drop' end
+                )
+            from pg_temp.columns_to_adopt(catalogue) as c
+        ) as k
+        union all
+        select
+            format(
+                'alter table %s alter column %I set default %s', catalogue, c.column_name,
+                case
+                    when c.target = 'jsonb' then format('%L::jsonb', pg_temp.as_jsonb(c.default_value)::text)
+                    when c.target = 'boolean' then (c.default_value = '1')::text
+                    when c.default_value is not null then format('%L::timestamptz', pg_temp.as_time(c.default_value)::text)
+                    else 'now()'
+                end
+            )
+        from pg_temp.columns_to_adopt(catalogue) as c
+        where c.changes_type and c.default_expression is not null and c.target <> 'integer'
+    );
+    v_statement text;
+    v_is_unfit boolean;
+begin
+    -- What no conversion would stumble over.
+    execute (
+        select
+            format('select exists (select from only %s where artifact_type is null or (artifact_type <> ''model'' and ', catalogue)
+            || '(lower(btrim(artifact_type)) in (''model'', '''')'
+            || coalesce(string_agg(format(' or %I = id', c.column_name), ''), '')
+            || ')))'
+        from pg_temp.columns_to_adopt(catalogue) as c
+        where c.column_name in ('parent_version_id', 'superseded_by')
+    )
+    into v_is_unfit;
+    if v_is_unfit then
+        raise data_exception;
+    end if;
+    foreach v_statement in array v_statements loop
+        execute v_statement;
+    end loop;
+end
+$function$;
+
+-- Who wrote rows before goes on doing so; what would change the table itself, bind it or empty it, is over.
+create function pg_temp.hand_over_artifacts(catalogue regclass)
+returns void
+language plpgsql volatile
+as $function$
+declare
+    v_owner constant name := (select pg_get_userbyid(c.relowner) from pg_class as c where c.oid = catalogue);
+    v_statements constant text[] := array(
+        select format('alter table %s rename constraint %I to artifacts_pkey', catalogue, k.conname)
+        from pg_constraint as k
+        where k.conrelid = catalogue and k.contype = 'p' and k.conname <> 'artifacts_pkey'
+        union all
+        select format('alter table %s owner to atlas_owner', catalogue)
+        union all
+        select format('grant select, insert, update, delete on %s to %I', catalogue, v_owner)
+        where v_owner <> 'atlas_owner'
+        union all
+        select format('grant usage, select, update on sequence %s to %I', d.objid::regclass, v_owner)
+        from pg_depend as d
+        inner join pg_class as c on d.objid = c.oid and c.relkind = 'S'
+        where d.classid = 'pg_class'::regclass and d.refobjid = catalogue and d.deptype in ('a', 'i')
+        union all
+        select format('grant usage on sequence %s to atlas_owner', d.refobjid::regclass)
+        from pg_attrdef as f
+        inner join pg_depend as d on d.classid = 'pg_attrdef'::regclass and f.oid = d.objid and d.refclassid = 'pg_class'::regclass
+        inner join pg_class as c on d.refobjid = c.oid and c.relkind = 'S'
+        where f.adrelid = catalogue
+    );
+    v_statement text;
+    v_grant record;
+begin
+    foreach v_statement in array v_statements loop
+        execute v_statement;
+    end loop;
+
+    -- Who gave a right takes it back, a superuser would do so in the owner's name only; and first what was passed on.
+    loop
+        with given as (
+            select g.grantor, g.grantee, g.privilege_type, p.of_column
+            from (
+                select c.relacl as acl, '' as of_column from pg_class as c where c.oid = catalogue
+                union all
+                select a.attacl, format(' (%I)', a.attname) from pg_attribute as a where a.attrelid = catalogue
+            ) as p
+            cross join lateral aclexplode(p.acl) as g
+            where g.grantee <> 'atlas_owner'::regrole and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+        )
+
+        select
+            g.grantor::regrole as grantor,
+            case g.grantee when 0 then 'public' else g.grantee::regrole::text end as grantee,
+            g.privilege_type || g.of_column as privilege
+        into v_grant
+        from given as g
+        order by exists (select from given as further where further.grantor = g.grantee)
+        limit 1;
+        exit when not found;
+        execute format('set local role %s', v_grant.grantor);
+        execute format('revoke %s on %s from %s', v_grant.privilege, catalogue, v_grant.grantee);
+        reset role;
+    end loop;
+end
+$function$;
+
+create function pg_temp.adopt_artifacts(catalogue regclass)
+returns void
+language plpgsql volatile
+-- Of what stands in the schema nothing is found by its bare name, so that remedies can be typed as they are; and how values are
+-- written as text must not depend on who deploys.
+set search_path = pg_catalog, pg_temp
+set quote_all_identifiers = off
 set timezone = 'UTC'
 set datestyle = 'ISO'
 set intervalstyle = 'postgres'
@@ -448,113 +835,32 @@ set extra_float_digits = 1
 set bytea_output = 'hex'
 as $function$
 declare
-    v_owner constant name := (select pg_get_userbyid(c.relowner) from pg_class as c where c.oid = to_regclass('artifacts'));
-    v_statements text[];
-    v_statement text;
+    v_problems text[] := array(select s.problem from pg_temp.structural_problems(catalogue) as s);
+    v_remedies text[] := array(select s.remedy from pg_temp.structural_problems(catalogue) as s);
 begin
-    perform pg_temp.refuse_adoption(array_agg(p.problem), array_agg(p.remedy)) from pg_temp.structural_problems() as p;
-    perform pg_temp.refuse_adoption(array_agg(p.problem), array_agg(p.remedy)) from pg_temp.problems_in_rows() as p;
-
-    execute (
-        select
-            format(
-                'insert into artifacts_original (id, row_text) select id, json_object(%L, array[%s])::text from artifacts',
-                array_agg(a.attname order by a.attnum), string_agg(format('%I::text', a.attname), ', ' order by a.attnum)
-            )
-        from pg_attribute as a
-        where a.attrelid = to_regclass('artifacts') and a.attnum > 0 and not a.attisdropped
-    );
-
-    -- One rewrite of the table for everything, the mark of legacy models included; no trigger fires for it. The foreign keys of the
-    -- registry take the place of those that stand, and the default of a column that changes its type is made anew.
-    v_statements := array(
-        select format(
-            'alter table artifacts alter column %I set default %s', c.column_name,
-            case c.target
-                when 'jsonb' then pg_temp.default_as_jsonb(c.default_expression)
-                when 'boolean' then pg_temp.default_as_boolean(c.default_expression)
-                else 'now()'
-            end
-        )
-        from pg_temp.columns_to_adopt() as c
-        where
-            c.default_expression is not null
-            and c.expression is not null
-            and c.target in ('jsonb', 'boolean', 'timestamp with time zone')
-    );
-    for v_statement in
-        select format('alter table artifacts drop constraint %I', k.conname)
-        from pg_constraint as k
-        inner join pg_attribute as a on k.conrelid = a.attrelid and k.conkey = array[a.attnum]
-        where
-            k.conrelid = to_regclass('artifacts')
-            and k.confrelid = k.conrelid
-            and a.attname in ('parent_version_id', 'superseded_by')
-        union all
-        select 'alter table artifacts add column metadata_schema_version integer'
-    loop
-        execute v_statement;
-    end loop;
-    execute (
-        select 'alter table artifacts ' || string_agg(k.clause, ', ' order by k.place)
-        from (
-            select 1 as place, format('alter column %I drop default', c.column_name) as clause
-            from pg_temp.columns_to_adopt() as c
-            where c.expression is not null and c.target in ('jsonb', 'boolean', 'timestamp with time zone')
-            union all
-            select 2, format('alter column %I type %s using %s', c.column_name, c.target, c.expression)
-            from pg_temp.columns_to_adopt() as c
-            where c.expression is not null
-            union all
-            select 2, 'alter column metadata_schema_version type integer using case when artifact_type = ''model'' then 0 end'
-            union all
-            select
-                3,
-                format(
-                    'alter column %I %s not null', c.column_name,
-                    case when c.column_name in ('id', 'artifact_type') then 'set' else 'drop' end
-                )
-            from pg_temp.columns_to_adopt() as c
-        ) as k
-    );
-    -- Who wrote rows before goes on doing so; what would change the table itself, or empty it, is over.
-    v_statements := v_statements || array(
-        select format('alter table artifacts rename constraint %I to artifacts_pkey', k.conname)
-        from pg_constraint as k
-        where k.conrelid = to_regclass('artifacts') and k.contype = 'p' and k.conname <> 'artifacts_pkey'
-    ) || 'alter table artifacts owner to atlas_owner'::text || array(
-        select format(o.statement, o.object, v_owner)
-        from (
-            select 'artifacts' as object, 'grant select, insert, update, delete on %s to %I' as statement
-            union all
-            select d.objid::regclass::text, 'grant usage, select, update on sequence %s to %I'
-            from pg_depend as d
-            inner join pg_class as c on d.objid = c.oid and c.relkind = 'S'
-            where d.classid = 'pg_class'::regclass and d.refobjid = to_regclass('artifacts') and d.deptype in ('a', 'i')
-        ) as o
-        where v_owner <> 'atlas_owner'
-    );
-    foreach v_statement in array v_statements loop
-        execute v_statement;
-    end loop;
-    for v_statement in
-        select distinct format(
-            'revoke truncate, trigger on artifacts from %s',
-            case g.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(g.grantee)) end
-        )
-        from pg_class as c
-        cross join lateral aclexplode(c.relacl) as g
-        where c.oid = to_regclass('artifacts') and g.grantee <> c.relowner and g.privilege_type in ('TRUNCATE', 'TRIGGER')
-    loop
-        execute v_statement;
-    end loop;
+    if v_problems <> '{}' then
+        -- The rows are looked at to complete the refusal, unless a column is of a type that somebody may have made.
+        if not exists (select from pg_temp.columns_to_adopt(catalogue) as c where not c.is_accepted) then
+            v_problems := v_problems || array(select r.problem from pg_temp.problems_in_rows(catalogue) as r);
+            v_remedies := v_remedies || array(select r.remedy from pg_temp.problems_in_rows(catalogue) as r);
+        end if;
+        perform pg_temp.refuse_adoption(catalogue, v_problems, v_remedies);
+    end if;
+    begin
+        perform pg_temp.convert_artifacts(catalogue);
+    exception when data_exception or program_limit_exceeded or not_null_violation then
+        -- Rows are looked at one by one only when the conversion of all has failed.
+        perform pg_temp.refuse_adoption(catalogue, array_agg(p.problem), array_agg(p.remedy)) from pg_temp.problems_in_rows(catalogue) as p;
+        raise;
+    end;
+    perform pg_temp.hand_over_artifacts(catalogue);
 end
 $function$;
 
 do $do$
 begin
     if to_regclass('artifacts') is not null then
-        perform pg_temp.adopt_artifacts();
+        perform pg_temp.adopt_artifacts('artifacts');
     end if;
 end
 $do$;
@@ -612,8 +918,8 @@ alter table artifacts
 add constraint artifacts_id_name_key unique (id, name),
 add constraint artifacts_parent_fkey foreign key (parent_version_id) references artifacts (id) not valid,
 add constraint artifacts_superseded_by_fkey foreign key (superseded_by) references artifacts (id) not valid,
-add constraint artifacts_parent_is_another check (metadata_schema_version = 0 or parent_version_id <> id),
-add constraint artifacts_superseded_by_another check (metadata_schema_version = 0 or superseded_by <> id),
+add constraint artifacts_parent_is_another check (metadata_schema_version is not distinct from 0 or parent_version_id <> id),
+add constraint artifacts_superseded_by_another check (metadata_schema_version is not distinct from 0 or superseded_by <> id),
 -- 'Model' would be no model, and validated by nobody.
 add constraint artifacts_type_unambiguous check (artifact_type = 'model' or lower(btrim(artifact_type)) not in ('model', '')),
 add constraint artifacts_schema_version_of_models check (

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from atlas_models.migration_errors import AdoptionRefusedError
+from atlas_models.migration_errors import AdoptionRefusedError, PreflightError
 from atlas_models.migration_runner import MigrationReport, migrate
 
 # As SQLite's DDL comes over: flags are integers, times and documents are text.
@@ -79,14 +80,29 @@ class Catalogue:
 
     def rows(self, query: str, *parameters: object) -> list[tuple]:
         with self.connect() as conn:
-            return conn.execute(query, parameters).fetchall()
+            return conn.execute(query, parameters or None).fetchall()
 
     def value(self, query: str, *parameters: object) -> object:
         ((found,),) = self.rows(query, *parameters)
         return found
 
+    def insert(self, row: dict[str, object]) -> None:
+        """Insert a row; a model, unless it says something else."""
+        named = {"artifact_type": "model"} | row
+        with self.connect() as conn:
+            columns = sql.SQL(", ").join(map(sql.Identifier, named))
+            values = sql.SQL(", ").join(map(sql.Placeholder, named))
+            conn.execute(sql.SQL("insert into artifacts ({}) values ({})").format(columns, values), named)
+
     def adopt(self) -> MigrationReport:
         return migrate(self.url)
+
+    def preflight_findings(self) -> list[tuple[str, str]]:
+        """What the pre-flight refuses, before anything is made."""
+        with pytest.raises(PreflightError) as caught:
+            self.adopt()
+        assert caught.value.headline == "the server is not ready"
+        return list(caught.value.findings)
 
     def fingerprint(self) -> list[tuple]:
         """Everything that a refusal must leave as it was: the rows, the columns, the owner, the grants, the objects."""

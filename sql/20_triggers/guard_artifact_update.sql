@@ -25,14 +25,29 @@ begin
             schema = tg_table_schema, table = tg_table_name, column = 'metadata';
     end if;
 
-    -- A legacy row gets its name, number and lineage when it is taken over, and keeps them from then on.
+    -- The rest of a version lies in model_versions: who cannot write that can neither name a legacy row nor validate it.
+    v_column := case
+        when not v_is_legacy or has_table_privilege(to_regclass('model_versions'), 'insert') then null
+        when new.metadata_schema_version <> 0 then 'metadata_schema_version'
+        when new.name is distinct from old.name then 'name'
+    end;
+    if v_column is not null then
+        raise exception 'column % of legacy model % is set when it becomes a version', v_column, old.id using
+            errcode = 'MR005',
+            detail = format('/%s: a legacy model has no version yet', v_column),
+            hint = 'Settle it with the backfill, or register a new version with register_model().',
+            schema = tg_table_schema, table = tg_table_name, column = v_column;
+    end if;
+
+    -- A legacy row gets its name, number and lineage when it becomes a version, and keeps them from then on.
     v_column := case
         when new.id is distinct from old.id then 'id'
-        when v_is_legacy then null
+        when v_is_legacy and old.name is null then null
         when new.name is distinct from old.name then 'name'
         when new.version_number is distinct from old.version_number then 'version_number'
         when new.parent_version_id is distinct from old.parent_version_id then 'parent_version_id'
         when new.created_at is distinct from old.created_at then 'created_at'
+        when v_is_legacy then null
         when new.metadata ->> 'base_model_id' is distinct from old.metadata ->> 'base_model_id' then 'metadata'
     end;
     if v_column is not null then
@@ -51,7 +66,7 @@ begin
         when new.is_latest is null then 'is_latest'
         when new.superseded_by = new.id then 'superseded_by'
     end;
-    if v_column is not null and not v_is_legacy then
+    if v_column is not null and (new.metadata_schema_version is distinct from 0 or new.name is not null) then
         raise exception '% of a model is kept by the database', v_column using
             errcode = 'MR005',
             detail = format('/%s: cannot be %s', v_column, case v_column when 'is_latest' then 'NULL' else 'the version itself' end),
@@ -77,4 +92,5 @@ $function$;
 
 comment on function guard_artifact_update() is
 $$Trigger function of artifacts_20_guard_update: a model's id, type, name, number, parent, base and time of creation never
-change, and its schema version never goes back. SQLSTATE MR005 with the column. Sets updated_at.$$;
+change, and its schema version never goes back. A legacy model keeps its metadata until it is validated, which takes the right to
+write model_versions. SQLSTATE MR005 with the column. Sets updated_at.$$;

@@ -17,4 +17,5 @@ end
 $function$;
 
 comment on function require_version() is
-$$Trigger function of the deferred constraint trigger artifacts_70_require_version: MR004 at COMMIT.$$;
+$$Trigger function of the deferred constraint triggers artifacts_70_require_version, for new models, and
+artifacts_71_require_version_of_legacy, for legacy ones that are named or validated: MR004 at COMMIT.$$;

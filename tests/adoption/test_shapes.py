@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from old_catalogues import POSTGRES_TABLE, SMALL_TABLE, SQLITE_TABLE
 
 COLUMNS = """
@@ -125,30 +127,142 @@ def test_the_smallest_table_gets_every_column(catalogue):
     ]
 
 
-def test_every_byte_of_a_document_comes_back(catalogue):
-    documents = {
-        "numbers and order": '{"b":1,"a":1.50e2,"a":2}',
-        "no such character": (
-            '{"note": "a\\u0000b", "half": "\\ud83d", "whole": "\\ud83d\\ude00", "plain": "\\\\u0000"}'
-        ),
-        "white space": ' { "a" :\n1 }\t',
-        "letters": '{"ü": "\U0001f600"}',
-        "null": "null",
-    }
-    catalogue.run(SQLITE_TABLE)
-    with catalogue.connect() as conn:
-        for name, document in documents.items():
-            conn.execute(
-                "insert into artifacts (id, artifact_type, metadata) values (%s, 'model', %s)", [name, document]
-            )
+# (type of the old column, what was written, what it is afterwards)
+SHAPES = [
+    ("metadata", "text", "'{\"a\": 1.50e2}'", {"a": 150}),
+    ("metadata", "varchar(40)", "'[]'", []),
+    ("metadata", "json", '\' {"a": 1, "a": 2}\'', {"a": 2}),
+    ("metadata", "json", "'\"\\u0000\"'", "\\u0000"),
+    ("metadata", "jsonb", "'{\"a\": [true, null]}'", {"a": [True, None]}),
+    ("is_latest", "integer", "1", True),
+    ("is_latest", "integer", "0", False),
+    ("is_latest", "smallint", "1", True),
+    ("is_latest", "bigint", "0", False),
+    ("is_latest", "boolean", "false", False),
+    ("is_latest", "integer", "null", None),
+    ("version_number", "smallint", "32767", 32767),
+    ("version_number", "bigint", "2147483647", 2147483647),
+    ("version_number", "integer", "-1", -1),
+    ("title", "varchar(5)", "'abc  '", "abc  "),
+    ("title", 'text collate "C"', "'ü'", "ü"),
+    ("lifecycle_state", "text", "''", ""),
+    ("id", "varchar(80)", "'an id that no new artifact could have'", "an id that no new artifact could have"),
+    ("artifact_type", "varchar", "'dataset'", "dataset"),
+]
+
+
+@pytest.mark.parametrize(("column", "column_type", "written", "read"), SHAPES)
+def test_a_column_of_any_usual_type_becomes_the_registrys(catalogue, column, column_type, written, read):
+    others = {"id": "id text default 'x'", "artifact_type": "artifact_type text default 'model'"}
+    others.pop(column, None)
+    catalogue.run(
+        f"create table artifacts ({', '.join([*others.values(), f'{column} {column_type}'])}, primary key (id))"
+    )
+    catalogue.run(f"insert into artifacts ({column}) values ({written})")
     catalogue.adopt()
-    kept = catalogue.rows("select id, row_text::json ->> 'metadata' from artifacts_original")
-    assert dict(kept) == documents
-    converted = dict(catalogue.rows("select id, metadata from artifacts"))
-    assert converted == {
-        "numbers and order": {"a": 2, "b": 1},
-        "no such character": {"note": "a\\u0000b", "half": "\\ud83d", "whole": "\U0001f600", "plain": "\\u0000"},
-        "white space": {"a": 1},
-        "letters": {"ü": "\U0001f600"},
-        "null": None,
-    }
+    assert catalogue.rows(f"select {column} from artifacts") == [(read,)]
+
+
+@pytest.mark.parametrize(
+    ("column_type", "written", "utc"),
+    [
+        ("text", "2024-05-01", "2024-05-01 00:00:00"),
+        ("text", "2024-05-01 12:30", "2024-05-01 12:30:00"),
+        ("text", "2024-05-01 12:30:59.123456789", "2024-05-01 12:30:59.123457"),
+        ("text", "2024-05-01T12:30:00Z", "2024-05-01 12:30:00"),
+        ("text", "2024-05-01T12:30:00 +02", "2024-05-01 10:30:00"),
+        ("varchar(30)", "2024-05-01T12:30:00-0330", "2024-05-01 16:00:00"),
+        ("text", "0099-01-02 03:04:05+00:00", "0099-01-02 03:04:05"),
+        ("timestamptz", "2024-05-01 12:30:00+02", "2024-05-01 10:30:00"),
+        ("timestamptz", "infinity", "infinity"),
+    ],
+)
+@pytest.mark.parametrize("column", ["created_at", "updated_at"])
+def test_a_time_of_any_usual_form_becomes_a_moment(catalogue, column, column_type, written, utc):
+    catalogue.run(f"create table artifacts (id text primary key, artifact_type text, {column} {column_type})")
+    catalogue.insert({"id": "m", column: written})
+    catalogue.adopt()
+    assert catalogue.value(f"select {column} at time zone 'UTC' || '' from artifacts") == utc
+
+
+@pytest.mark.parametrize(
+    ("column", "default", "becomes"),
+    [
+        ("metadata text", "'{}'", "'{}'::jsonb"),
+        ("metadata text", """'{"a": "it''s"}'""", """'{"a": "it''s"}'::jsonb"""),
+        ("metadata json", "'[1]'", "'[1]'::jsonb"),
+        ("metadata text", "null", None),
+        ("is_latest integer", "1", "true"),
+        ("is_latest smallint", "0", "false"),
+        ("is_latest bigint", "1", "true"),
+        ("is_latest boolean", "false", "false"),
+        ("is_latest integer", None, "true"),
+        ("created_at text", "current_timestamp", "now()"),
+        ("created_at text", "'1970-01-01'", "'1970-01-01 00:00:00+00'::timestamp with time zone"),
+        ("created_at timestamptz", "clock_timestamp()", "clock_timestamp()"),
+        ("created_at timestamptz", None, "now()"),
+        ("version_number bigint", "'1'", "'1'::bigint"),
+        ("version_number integer", "1", "1"),
+        ("title varchar(9)", "'untitled'", "'untitled'::character varying"),
+    ],
+)
+def test_a_default_goes_with_its_column(catalogue, column, default, becomes):
+    suffix = "" if default is None else f" default {default}"
+    catalogue.run(f"create table artifacts (id text primary key, artifact_type text, {column}{suffix})")
+    catalogue.run("insert into artifacts (id, artifact_type) values ('m', 'model')")
+    catalogue.adopt()
+    catalogue.run("set timezone = 'UTC'; insert into artifacts (id, artifact_type) values ('d', 'dataset')")
+    query = """
+        select pg_get_expr(d.adbin, d.adrelid)
+        from pg_attribute as a left join pg_attrdef as d on a.attrelid = d.adrelid and a.attnum = d.adnum
+        where a.attrelid = 'artifacts'::regclass and a.attname = %s
+    """
+    with catalogue.connect() as conn:
+        conn.execute("set timezone = 'UTC'")
+        assert conn.execute(query, [column.partition(" ")[0]]).fetchone() == (becomes,)
+
+
+def test_columns_that_are_no_concern_of_the_registry_stay_as_they_are(catalogue):
+    catalogue.run(
+        """
+        create type public.colour as enum ('red', 'dark red');
+        create domain public.small as integer check (value < 10);
+        create table artifacts (
+            id text primary key, artifact_type text, gone text, "Title" text collate "C" not null default 'x',
+            twice integer generated always as (3 * 2) stored, colour public.colour default 'red', small public.small,
+            name_parts text[] not null default '{}', external bytea
+        );
+        alter table artifacts drop column gone;
+        alter table artifacts alter column external set storage external, alter column "Title" set statistics 500;
+        comment on column artifacts.small is 'less than ten';
+        insert into artifacts (id, artifact_type, small, external) values ('m', 'model', 3, '\\x00');
+        """
+    )
+    catalogue.adopt()
+    assert columns(catalogue)[:9] == [
+        "id text not null",
+        "artifact_type text not null",
+        "\"Title\" text not null default 'x'::text".replace('"', ""),
+        "twice integer default (3 * 2)",
+        "colour colour default 'red'::colour",
+        "small small",
+        "name_parts text[] not null default '{}'::text[]",
+        "external bytea",
+        "metadata_schema_version integer",
+    ]
+    query = """
+        select
+            a.attcollation::regcollation::text, a.attstattarget, a.attstorage::text,
+            col_description(a.attrelid, a.attnum)
+        from pg_attribute as a
+        where a.attrelid = 'artifacts'::regclass and a.attname in ('Title', 'external', 'small') order by a.attname
+    """
+    assert [row[0] for row in catalogue.rows(query)] == ['"C"', "-", "-"]
+    assert [row[1:] for row in catalogue.rows(query)] == [
+        (500, "x", None),
+        (-1, "e", None),
+        (-1, "p", "less than ten"),
+    ]
+    assert catalogue.rows('select "Title", twice, colour::text, small, external from artifacts') == [
+        ("x", 6, "red", 3, b"\x00")
+    ]

@@ -51,6 +51,19 @@ class Dangling:
     rows: int
 
 
+def stands_in(conn: Connection, schema: str) -> bool:
+    """Says whether a table ``artifacts`` that could be taken over stands in a schema.
+
+    Args:
+        conn: A connection.
+        schema: The schema.
+
+    Returns:
+        True for a table with the columns id and artifact_type, whoever made it.
+    """
+    return schema in _schemas_with_artifacts(conn)
+
+
 def schemas_with_catalogues(conn: Connection) -> list[str]:
     """Finds the schemas that hold a table ``artifacts`` which could be taken over.
 
@@ -60,6 +73,15 @@ def schemas_with_catalogues(conn: Connection) -> list[str]:
     Returns:
         Their names, sorted: those with such a table, with the columns id and artifact_type, that no deploy made.
     """
+    return [
+        schema
+        for schema in _schemas_with_artifacts(conn)
+        if conn.execute("select to_regclass(format('%%I.%%I', %s::text, %s::text))", [schema, _LEDGER]).fetchone()
+        == (None,)
+    ]
+
+
+def _schemas_with_artifacts(conn: Connection) -> list[str]:
     rows = conn.execute(
         """
         select n.nspname
@@ -73,24 +95,21 @@ def schemas_with_catalogues(conn: Connection) -> list[str]:
                 from pg_attribute as a
                 where a.attrelid = c.oid and a.attname in ('id', 'artifact_type') and not a.attisdropped
             )
-            and not exists (select from pg_class as l where l.relnamespace = n.oid and l.relname = %s)
         order by n.nspname
-        """,
-        [_LEDGER],
+        """
     )
     return [str(row[0]) for row in rows]
 
 
-def outcome(conn: Connection, schema: str, seconds: float) -> Adoption | None:
+def outcome(conn: Connection, schema: str) -> Adoption | None:
     """Counts what was taken over; to be asked in the transaction that did it.
 
     Args:
         conn: The deploy's connection.
         schema: The target schema.
-        seconds: How long the table has been locked.
 
     Returns:
-        The counts, or None when the migrations left the table alone.
+        The counts, without the time; None when the migrations left the table alone.
     """
     taken_over = conn.execute("select to_regclass(format('%%I.artifacts_original', %s::text)) is not null", [schema])
     if taken_over.fetchone() != (True,):
@@ -98,7 +117,18 @@ def outcome(conn: Connection, schema: str, seconds: float) -> Adoption | None:
     query = sql.SQL("select count(*), count(*) filter (where metadata_schema_version = 0) from {}")
     row = conn.execute(query.format(sql.Identifier(schema, "artifacts"))).fetchone()
     assert row is not None
-    return Adoption(rows=row[0], models=row[1], seconds=seconds)
+    return Adoption(rows=row[0], models=row[1], seconds=0.0)
+
+
+def analyze(conn: Connection, schema: str) -> None:
+    """Tells the planner what the rewritten table looks like; nobody waits for it.
+
+    Args:
+        conn: The deploy's connection, in autocommit mode.
+        schema: The target schema.
+    """
+    for table in ("artifacts", "artifacts_original"):
+        conn.execute(sql.SQL("analyze {}").format(sql.Identifier(schema, table)))
 
 
 def dangling(conn: Connection, schema: str, table: str, constraint: str) -> Dangling | None:
@@ -134,6 +164,7 @@ def refusal(error: psycopg.Error) -> AdoptionRefusedError:
     Returns:
         The error to raise.
     """
-    problems = (error.diag.message_detail or "").splitlines()
-    remedies = (error.diag.message_hint or "").splitlines()
+    # Not splitlines(): a name may hold characters that Python takes for the end of a line.
+    problems = (error.diag.message_detail or "").split("\n")
+    remedies = (error.diag.message_hint or "").split("\n")
     return AdoptionRefusedError(error.diag.message_primary or "", list(zip(problems, remedies, strict=True)))

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from psycopg.rows import TupleRow
 
 from atlas_models import adoption
 from atlas_models.adoption import Adoption, Dangling
-from atlas_models.connections import connect
+from atlas_models.connections import connect, notice_lost_clients
 from atlas_models.deployment_files import (
     SUPERUSER,
     Migration,
@@ -198,15 +198,19 @@ def migrate(
     with _connection(conninfo) as conn, _deploy_lock(conn, patience, report_line):
         deploy = _Deploy(conn, schema, files, patience, report_line)
         plan = _checked_plan(conn, schema, files, schema_is_chosen=schema_is_chosen)
-        adopted = _apply(deploy, plan, dry_run=dry_run)
+        outcome = _apply(deploy, plan, dry_run=dry_run)
         names = tuple(migration.name for migration in plan.pending)
         if dry_run:
-            return MigrationReport(schema, names, plan.deploy_code, dry_run=True, adopted=adopted)
+            return MigrationReport(
+                schema, names, plan.deploy_code, dry_run=True, adopted=outcome.adopted, dangling=outcome.dangling
+            )
+        if outcome.adopted is not None:
+            adoption.analyze(conn, schema)
         for migration in plan.indexes:
             _build_index(deploy, migration)
         validated = _validate_constraints(deploy)
         dangling = _unvalidated(conn, schema)[1]
-    return MigrationReport(schema, names, plan.deploy_code, validated, adopted=adopted, dangling=dangling)
+    return MigrationReport(schema, names, plan.deploy_code, validated, adopted=outcome.adopted, dangling=dangling)
 
 
 def status(conninfo: str, *, schema: str = DEFAULT_SCHEMA, source: Source | Path | None = None) -> Status:
@@ -250,7 +254,7 @@ def _connection(conninfo: str) -> Iterator[Connection]:
     conn = connect(conninfo, application_name="atlas migrate")
     try:
         with conn:
-            _notice_lost_clients(conn)
+            notice_lost_clients(conn)
             yield conn
     except psycopg.OperationalError as error:
         raise MigrationError(
@@ -259,14 +263,6 @@ def _connection(conninfo: str) -> Iterator[Connection]:
         ) from error
     except psycopg.Error as error:
         raise MigrationError(f"the server refused: {_primary(error)}", hint=error.diag.message_hint or "") from error
-
-
-def _notice_lost_clients(conn: Connection) -> None:
-    # Without it the session of a killed deploy keeps the lock for as long as its last statement waits.
-    try:
-        conn.execute("set client_connection_check_interval = '1s'")
-    except psycopg.Error:
-        return  # not supported on every platform; the session then ends with its statement
 
 
 @contextmanager
@@ -430,35 +426,49 @@ class _DryRunEndError(Exception):
     """Ends a dry run."""
 
 
-def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> Adoption | None:
+@dataclass
+class _Outcome:
+    """What a transaction did to a table that stood there, and, of a dry run, what would wait after it."""
+
+    adopted: Adoption | None = None
+    dangling: tuple[Dangling, ...] = ()
+
+
+def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> _Outcome:
     """Runs the pending migrations and the code in one transaction, again when a lock was not had in time."""
     if not (plan.transactional or plan.deploy_code):
-        return None
-    is_adoption = deploy.schema in adoption.schemas_with_catalogues(deploy.conn)
-    adopted: Adoption | None = None
+        return _Outcome()
+    is_adoption = any(migration.number == 1 for migration in plan.transactional) and adoption.stands_in(
+        deploy.conn, deploy.schema
+    )
+    outcome = _Outcome()
     pause = deploy.patience.pause_seconds
     for attempt in range(1, deploy.patience.attempts + 1):
-        began = time.monotonic()
+        locked_at = 0.0
         try:
             with deploy.conn.transaction():
                 if is_adoption:
                     _lock_catalogue(deploy)
+                    locked_at = time.monotonic()
                 _apply_once(deploy, plan)
                 if is_adoption:
-                    adopted = adoption.outcome(deploy.conn, deploy.schema, time.monotonic() - began)
+                    outcome.adopted = adoption.outcome(deploy.conn, deploy.schema)
                 if dry_run:
+                    outcome.dangling = _unvalidated(deploy.conn, deploy.schema)[1]
                     raise _DryRunEndError
         except _DryRunEndError:
-            break
+            pass
         except _TransientError as transient:
             if attempt == deploy.patience.attempts:
                 raise transient.final_error(attempt) from transient
             deploy.progress(f"{transient.reason}; trying again ({attempt} of {deploy.patience.attempts})")
             time.sleep(pause * random.uniform(0.5, 1.0))  # spreads deploys that collide
             pause *= 2
-        else:
-            break
-    return adopted
+            continue
+        if outcome.adopted is not None:
+            outcome.adopted = replace(outcome.adopted, seconds=time.monotonic() - locked_at)
+        break
+    return outcome
 
 
 def _lock_catalogue(deploy: _Deploy) -> None:
@@ -528,15 +538,18 @@ def _create_ledger(deploy: _Deploy) -> None:
 
 
 def _record(deploy: _Deploy, migration: Migration) -> None:
-    query = sql.SQL("insert into {} (number, name, sha256) values (%s, %s, %s)").format(
-        sql.Identifier(deploy.schema, "atlas_migrations")
+    # Composed as a whole: beside parameters, a % in the schema's name would be taken for one.
+    query = sql.SQL("insert into {} (number, name, sha256) values ({}, {}, {})").format(
+        sql.Identifier(deploy.schema, "atlas_migrations"), migration.number, migration.name, migration.file.sha256
     )
-    deploy.conn.execute(query, [migration.number, migration.name, migration.file.sha256])
+    deploy.conn.execute(query)
 
 
 def _record_deployment(deploy: _Deploy) -> None:
-    query = sql.SQL("insert into {} (digest) values (%s)").format(sql.Identifier(deploy.schema, "atlas_deployments"))
-    deploy.conn.execute(query, [deploy.source.code_digest])
+    query = sql.SQL("insert into {} (digest) values ({})").format(
+        sql.Identifier(deploy.schema, "atlas_deployments"), deploy.source.code_digest
+    )
+    deploy.conn.execute(query)
 
 
 def _file_settings(conn: Connection, schema: str, patience: Patience) -> sql.Composed:

@@ -7,6 +7,7 @@ that is rolled back.
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,13 +22,42 @@ from atlas_models.migration_errors import MigrationError, PreflightError
 MINIMUM_SERVER_VERSION = 150000
 _MINIMUM_PYTHON = (3, 10)
 _LEDGER = "atlas_migrations"
-_OUR_NAMES = (
+_ELSEWHERE = "choose another schema for Atlas: ATLAS_SCHEMA=… or --schema …"
+_A_SCHEMA_OF_ITS_OWN = "or move the table: create schema atlas; alter table … set schema atlas"
+# Every relation that a deploy makes, but for the ledger's; a test compares this with a fresh database.
+OUR_NAMES = (
     "artifacts",
+    "artifacts_id_name_key",
+    "artifacts_name_version_key",
+    "artifacts_one_latest",
     "artifacts_original",
+    "artifacts_original_pkey",
+    "artifacts_pkey",
+    "backfill_log",
+    "backfill_log_pkey",
+    "backfill_reviews",
+    "backfill_rules",
+    "backfill_rules_pkey",
+    "idx_artifacts_parent",
+    "idx_artifacts_superseded_by",
+    "idx_backfill_log_chain",
+    "idx_backfill_log_planned",
+    "idx_backfill_log_queued",
+    "idx_backfill_log_title",
+    "idx_model_versions_base",
+    "idx_model_versions_eval_dataset",
+    "idx_model_versions_promotion",
+    "idx_model_versions_trained_by",
+    "model_registration",
     "model_versions",
+    "model_versions_idempotency_key_once",
+    "model_versions_one_promoted",
+    "model_versions_pkey",
     "models",
     "other_artifacts",
     "registered_models",
+    "registered_models_pkey",
+    "unlinked_models",
 )
 
 # Runs inside the server's Python, which may be too old for this package: nothing newer than Python 3.6 in here.
@@ -107,8 +137,10 @@ def check_server(conn: psycopg.Connection[TupleRow], schema: str, *, schema_is_c
     findings = _server_findings(server)
     if server.can_try_plpython:
         findings += _engine_findings(conn)
-    findings += _foreign_table_findings(conn, schema)
+    if not _is_begun(conn, schema):
+        findings += _foreign_relation_findings(conn, schema)
     findings += _writable_schema_findings(conn, schema)
+    findings += _planted_code_findings(conn, schema)
     if not schema_is_chosen:
         findings += _other_catalogue_findings(conn, schema)
     if findings:
@@ -225,46 +257,65 @@ def _engine_remedy(server_path: list[str], config_file: str) -> str:
     )
 
 
-def _foreign_table_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
+def _is_begun(conn: psycopg.Connection[TupleRow], schema: str) -> bool:
+    """Says whether a deploy made what stands in the schema; an empty ledger is left when all is taken back."""
+    try:
+        found = conn.execute("select to_regclass(format('%%I.%%I', %s::text, %s::text))", [schema, _LEDGER]).fetchone()
+        if found == (None,):
+            return False
+        query = sql.SQL("select exists (select from {})").format(sql.Identifier(schema, _LEDGER))
+        return conn.execute(query).fetchone() == (True,)
+    except psycopg.errors.InsufficientPrivilege:
+        return True  # a user who is no superuser is told that, and needs to know nothing more
+
+
+def _foreign_relation_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
     rows = conn.execute(
         """
-        select c.relname, array_remove(array_agg(a.attname::text), null)
+        select c.relname, c.relkind::text, t.relname, i.indisprimary, array_remove(array_agg(a.attname::text), null)
         from pg_class as c
         join pg_namespace as n on n.oid = c.relnamespace
+        left join pg_index as i on i.indexrelid = c.oid
+        left join pg_class as t on t.oid = i.indrelid
         left join pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-        where n.nspname = %(schema)s
-            and c.relname = any (%(names)s)
-            and not exists (
-                select from pg_class as l where l.relnamespace = n.oid and l.relname = %(ledger)s
-            )
-        group by c.relname
+        where n.nspname = %(schema)s and c.relname = any (%(names)s)
+        group by c.relname, c.relkind, t.relname, i.indisprimary
         order by c.relname
         """,
-        {"schema": schema, "names": list(_OUR_NAMES), "ledger": _LEDGER},
+        {"schema": schema, "names": list(OUR_NAMES)},
     ).fetchall()
-    adoptable = schema in adoption.schemas_with_catalogues(conn)
-    return [
-        _foreign_table_finding(schema, name, set(columns))
-        for name, columns in rows
-        if not (name == "artifacts" and adoptable)
-    ]
+    adoptable = adoption.stands_in(conn, schema)
+    findings = {}
+    for name, kind, _, _, columns in rows:
+        if kind not in ("i", "I") and not (name == "artifacts" and adoptable):
+            findings[name] = _foreign_table_finding(schema, name, set(columns))
+    elsewhere = {name for name, finding in findings.items() if finding.remedy == _ELSEWHERE}
+    for name, kind, table, is_primary, _ in rows:
+        # The primary key of the table that is taken over keeps its name.
+        kept = is_primary and (name, table) == ("artifacts_pkey", "artifacts")
+        if kind in ("i", "I") and table not in elsewhere and not kept:
+            place = sql.Identifier(schema, name).as_string(None)
+            renamed = sql.Identifier(f"legacy_{name}").as_string(None)
+            findings[name] = _Finding(
+                f"the index {place} has a name that the registry uses", f"alter index {place} rename to {renamed}"
+            )
+    return list(findings.values())
 
 
 def _foreign_table_finding(schema: str, table: str, columns: set[str]) -> _Finding:
     place = sql.Identifier(schema, table).as_string(None)
-    elsewhere = "choose another schema for Atlas: ATLAS_SCHEMA=… or --schema …"
     if table == "registered_models" and {"creation_time", "last_updated_time"} & columns:
-        return _Finding(f"{place} looks like MLflow's model registry", elsewhere)
+        return _Finding(f"{place} looks like MLflow's model registry", _ELSEWHERE)
     if table == "model_versions" and {"run_id", "current_stage"} & columns:
-        return _Finding(f"{place} looks like MLflow's model registry", elsewhere)
+        return _Finding(f"{place} looks like MLflow's model registry", _ELSEWHERE)
     if table == "model_versions" and "artifact_id" in columns:
         return _Finding(
             f"{place} was made by the original SQLite-style DDL, not by these migrations",
-            f"alter table {place} rename to legacy_model_versions, or {elsewhere}",
+            f"alter table {place} rename to legacy_model_versions -- or {_ELSEWHERE}",
         )
     if table == "artifacts":
-        return _Finding(f"{place} is no table with the columns id and artifact_type, to be taken over", elsewhere)
-    return _Finding(f"{place} is not ours: the schema has no record of migrations", elsewhere)
+        return _Finding(f"{place} is no table with the columns id and artifact_type, to be taken over", _ELSEWHERE)
+    return _Finding(f"{place} is not ours: the schema has no record of migrations", _ELSEWHERE)
 
 
 def _writable_schema_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
@@ -276,46 +327,80 @@ def _writable_schema_findings(conn: psycopg.Connection[TupleRow], schema: str) -
             bool_or(exists (
                 select from aclexplode(n.nspacl) as g where g.grantee = 0 and g.privilege_type = 'CREATE'
             )),
-            session_user
+            bool_or(not o.rolsuper),
+            (
+                select array_agg(distinct quote_ident(x.rolname))
+                from pg_namespace as s
+                cross join lateral aclexplode(s.nspacl) as g
+                join pg_roles as x on x.oid = g.grantee
+                where s.oid = min(n.oid)
+                    and g.privilege_type = 'CREATE'
+                    and g.grantee <> s.nspowner
+                    and not x.rolsuper
+                    and x.rolname <> 'atlas_owner'
+            ),
+            quote_ident(session_user)
         from pg_namespace as n
+        join pg_roles as o on o.oid = n.nspowner
         join pg_roles as r on has_schema_privilege(r.oid, n.oid, 'create')
         where n.nspname = %s and not r.rolsuper and r.rolname <> 'atlas_owner' and r.rolname !~ '^pg_'
         """,
         [schema],
     ).fetchone()
     assert row is not None
-    roles, everybody, user = row
+    roles, everybody, owner_is_plain, grantees, user = row
+    if not roles:
+        return []
     place = sql.Identifier(schema).as_string(None)
+    shown = "everybody" if everybody else ", ".join(roles[:5]) + (" …" if len(roles) > 5 else "")
+    statements = []
+    if owner_is_plain:
+        statements.append(f"alter schema {place} owner to {user}")
     if everybody:
-        return [
-            _Finding(
-                f"everybody may create objects in the schema {schema}, and functions that shadow the registry's",
-                f"revoke create on schema {place} from public",
-            )
-        ]
-    if roles:
-        more = " …" if len(roles) > 5 else ""
-        return [
-            _Finding(
-                f"{', '.join(roles[:5])}{more} may create objects in the schema {schema}, and functions that shadow "
-                "the registry's",
-                f"revoke create on schema {place} from that role, or where it owns the schema: alter schema {place} "
-                f"owner to {sql.Identifier(user).as_string(None)}; or move the table into a schema of its own: "
-                "create schema atlas; alter table … set schema atlas",
-            )
-        ]
-    return []
+        statements.append(f"revoke create on schema {place} from public")
+    statements += [f"revoke create on schema {place} from {grantee}" for grantee in grantees or []]
+    return [
+        _Finding(
+            f"{shown} may create objects in the schema {schema}, and functions that shadow the registry's",
+            f"{'; '.join(statements)} -- {_A_SCHEMA_OF_ITS_OWN}",
+        )
+    ]
+
+
+def _planted_code_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
+    """Finds functions and operators that could be called in place of those that the registry means."""
+    rows = conn.execute(
+        """
+        select f.kind, f.name, quote_ident(session_user)
+        from (
+            select p.pronamespace, p.proowner, 'routine' as kind, p.oid::regprocedure::text as name from pg_proc as p
+            union all
+            select o.oprnamespace, o.oprowner, 'operator', o.oid::regoperator::text from pg_operator as o
+        ) as f (namespace, owner, kind, name)
+        join pg_namespace as n on n.oid = f.namespace
+        join pg_roles as r on r.oid = f.owner
+        where n.nspname = %s and not r.rolsuper and r.rolname <> 'atlas_owner'
+        order by f.kind, f.name
+        """,
+        [schema],
+    ).fetchall()
+    return [
+        _Finding(
+            f"the {kind} {name} is somebody else's, and could be called in place of one that the registry means",
+            f"alter {kind} {name} owner to {user} -- after reading it; {_A_SCHEMA_OF_ITS_OWN}",
+        )
+        for kind, name, user in rows
+    ]
 
 
 def _other_catalogue_findings(conn: psycopg.Connection[TupleRow], schema: str) -> list[_Finding]:
-    begun = conn.execute("select to_regclass(format('%%I.%%I', %s::text, %s::text)) is not null", [schema, _LEDGER])
-    if begun.fetchone() == (True,):
+    if _is_begun(conn, schema):
         return []
     return [
         _Finding(
             f"{sql.Identifier(other, 'artifacts').as_string(None)} looks like a table of an older catalogue",
-            f"to take it over: ATLAS_SCHEMA={other}; to leave it alone and begin an empty registry: "
-            f"ATLAS_SCHEMA={schema}",
+            f"to take it over: ATLAS_SCHEMA={shlex.quote(other)}; to leave it alone and begin an empty registry: "
+            f"ATLAS_SCHEMA={shlex.quote(schema)}",
         )
         for other in adoption.schemas_with_catalogues(conn)
         if other != schema
