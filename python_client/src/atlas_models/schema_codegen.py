@@ -1,9 +1,10 @@
-"""Generates the SQL bodies that carry the metadata schema or the validation code (`make schemas`).
+"""Generates the SQL bodies that carry the metadata schema, the validation code or the backfill's (`make schemas`).
 
 ``schemas/model_artifact_metadata.json`` is the current version; its ``$id`` ends in the version's number. A released
 version stands, frozen, in ``schemas/released/`` with its checksum. Every file under ``schemas/templates/`` becomes
 the file of the same path under ``sql/``: placeholders are replaced by the Python sources of
-:mod:`atlas_models.validation` and by the schemas. The schemas test themselves first, on ``schemas/examples/``.
+:mod:`atlas_models.validation` and :mod:`atlas_models.backfill` and by the schemas. The schemas test themselves first,
+on ``schemas/examples/``.
 """
 
 from __future__ import annotations
@@ -19,11 +20,26 @@ from typing import Any
 
 import jsonschema_rs
 
+from atlas_models.backfill import (
+    code_links,
+    decisions,
+    legacy_documents,
+    normalisation,
+    numbers,
+    quoting,
+    readings,
+    rules,
+)
 from atlas_models.validation import engine, limits, metadata
 
+# What a template may ask for. Within one body they share a namespace: no two define the same name at their top level.
+SOURCES = (
+    *(engine, limits, metadata),
+    *(readings, numbers, code_links, rules, legacy_documents, quoting, decisions, normalisation),
+)
 CURRENT = "model_artifact_metadata.json"
 _ID = re.compile(r"urn:atlas:model-artifact-metadata:([1-9][0-9]*)")
-_OWN_IMPORT = re.compile(r"^from atlas_models\..*\n", re.MULTILINE)
+_OWN_IMPORT = re.compile(r"^from atlas_models\.[\w.]+ import (?:\([^)]*\)|[^(\n]*)\n", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"^( *)\{\{ (\w+) \}\}$", re.MULTILINE)
 
 
@@ -125,15 +141,11 @@ def self_test(schemas: Path, version: SchemaVersion) -> int:
 def render(template: str, versions: list[SchemaVersion]) -> str:
     """Fill a template.
 
-    ``{{ engine }}``, ``{{ limits }}`` and ``{{ metadata }}`` become the validation sources, ``{{ schemas }}`` a dict of
-    version → schema text, ``{{ current }}`` the current number.
+    ``{{ schemas }}`` becomes a dict of version → schema text, ``{{ current_schema }}`` one of the current version
+    alone, ``{{ current }}`` its number; the name of a module in ``SOURCES`` becomes the source of that module.
     """
-    parts = {
-        "engine": _source(engine),
-        "limits": _source(limits),
-        "metadata": _source(metadata),
-        "schemas": _schemas_literal(versions),
-    }
+    parts = {module.__name__.rpartition(".")[2]: _source(module) for module in SOURCES}
+    parts |= {"schemas": _schemas_literal(versions), "current_schema": _schemas_literal(versions[-1:])}
 
     def fill(match: re.Match[str]) -> str:
         indent, name = match.groups()
