@@ -2,6 +2,8 @@
 -- Who may do what. Nothing here is executable by PUBLIC but the pure validation functions: whoever may write artifacts must be able
 -- to execute what its CHECKs call. What atlas_owner creates is closed by default (migration 0001); what the superuser keeps is not.
 revoke all on function explain_metadata() from public;
+revoke all on function normalise_metadata(text, jsonb, text, jsonb) from public;
+grant execute on function normalise_metadata(text, jsonb, text, jsonb) to atlas_owner;
 
 grant execute on function
     current_metadata_schema_version(),
@@ -24,14 +26,23 @@ grant execute on function
         text, timestamptz, timestamptz, text, text, jsonb, jsonb, text, text, text, text, text
     ),
     register_models(jsonb),
-    register_artifact(text, text, jsonb, text, text, text, text, text)
+    register_artifact(text, text, jsonb, text, text, text, text, text),
+    link_code(text, text, text, text),
+    record_training(text, timestamptz, timestamptz, text, text, jsonb)
 to atlas_registrar;
 
 grant execute on function
     promote_model(text, text, text),
     reject_model(text, text, text),
     demote_model(text, text, text),
-    reopen_model(text, text, text)
+    reopen_model(text, text, text),
+    resolve_backfill_review(text, jsonb, text),
+    seal_legacy(),
+    -- What the procedure calls: it commits, so it cannot run as its owner.
+    _begin_backfill(),
+    _backfill_batch(integer)
 to atlas_reviewer;
+grant execute on procedure backfill_model_versions(integer, boolean) to atlas_reviewer;
+grant execute on function migration_report(integer) to atlas_reader;
 
-grant select on models, other_artifacts to atlas_reader;
+grant select on models, other_artifacts, backfill_reviews, unlinked_models to atlas_reader;

@@ -20,7 +20,8 @@ begin
     select a.artifact_type, a.name, f.*
     into v_artifact
     from artifacts as a
-    cross join lateral _declared_facts(a.metadata) as f
+    -- What a legacy row says was never validated, so nothing is derived from it.
+    cross join lateral _declared_facts(case when a.metadata_schema_version > 0 then a.metadata end) as f
     where a.id = new.artifact_id;
     -- The foreign key is checked after the whole statement, when a WITH may have brought the artifact: too late for what follows.
     if not found then

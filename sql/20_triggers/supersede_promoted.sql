@@ -7,7 +7,10 @@ as $function$
 declare
     v_previous text;
 begin
-    if new.model_name is null then
+    if
+        new.model_name is null
+        or exists (select from artifacts as a where a.id = new.artifact_id and a.metadata_schema_version = 0)
+    then
         raise exception 'version % is legacy and cannot be promoted', new.artifact_id using
             errcode = 'MR001',
             detail = '/promotion_state: its metadata was never validated',
@@ -21,8 +24,13 @@ begin
     where v.model_name = new.model_name and v.promotion_state = 'promoted' and v.artifact_id <> new.artifact_id
     returning v.artifact_id into v_previous;
 
-    update artifacts as a set superseded_by = null where a.id = new.artifact_id and a.superseded_by is not null;
-    update artifacts as a set superseded_by = new.artifact_id where a.id = v_previous;
+    -- An UPDATE that finds no row costs as much as one that does: its statement triggers fire.
+    if exists (select from artifacts as a where a.id = new.artifact_id and a.superseded_by is not null) then
+        update artifacts as a set superseded_by = null where a.id = new.artifact_id;
+    end if;
+    if v_previous is not null then
+        update artifacts as a set superseded_by = new.artifact_id where a.id = v_previous;
+    end if;
     new.first_promoted_at := coalesce(old.first_promoted_at, now());
     return new;
 end

@@ -21,7 +21,10 @@ begin
             when v.eval_metrics_json is not distinct from was.eval_metrics then f.eval_metrics
             else v.eval_metrics_json
         end
-    from _declared_facts(new.metadata) as f, _declared_facts(old.metadata) as was
+    from
+        _declared_facts(new.metadata) as f,
+        -- Nothing was taken from what a legacy row said.
+        _declared_facts(case when old.metadata_schema_version > 0 then old.metadata end) as was
     where v.artifact_id = new.id;
     return null;
 end
