@@ -3,10 +3,11 @@
 SHELL  := /bin/bash
 PYTHON ?= python3
 BIN    := .venv/bin
+REPORT := docs/model_artifacts/migration_report_ws1.md
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate test lint schemas psql url stop
+.PHONY: help migrate test test-long lint bench backfill report schemas psql url stop
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,14 +15,30 @@ help: ## show this list
 migrate: .venv/.client ## bring the database up to date (DATABASE_URL=… for one of yours, else a local one)
 	@$(BIN)/atlas migrate
 
-test: .venv/.dev ## run the tests on a server of their own (TEST_DATABASE_URL=… for a given one; ARGS=… for pytest)
-	@$(BIN)/pytest $(ARGS)
+# Each process has a server of its own; a given server has roles for one only.
+PYTEST := $(BIN)/pytest $(if $(TEST_DATABASE_URL),,--numprocesses auto --maxprocesses 4)
+
+test: .venv/.dev ## run the tests on servers of their own (TEST_DATABASE_URL=… for a given one; ARGS=… for pytest)
+	@$(PYTEST) $(ARGS)
+
+test-long: .venv/.dev ## run the proofs that take longer
+	@$(PYTEST) -m long $(ARGS)
 
 lint: .venv/.dev ## check style and types of Python and SQL
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 migrations sql
+
+backfill: .venv/.client ## turn the legacy models of an adopted table into versions (ARGS=… for atlas backfill)
+	@$(BIN)/atlas backfill $(ARGS)
+
+report: .venv/.client ## write what became of every legacy row into docs/model_artifacts/
+	@mkdir -p $(dir $(REPORT))
+	@$(BIN)/atlas report $(REPORT)
+
+bench: .venv/.dev ## measure against plain statements, into docs/benchmarks.md (ARGS=--quick or the name of a part: less)
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 schemas: .venv/.dev ## write the SQL that carries a metadata schema anew, from schemas/
 	@$(BIN)/python -m atlas_models.schema_codegen

@@ -20,6 +20,7 @@ import testing.postgresql
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+import legacy_models
 from atlas_models import migration_runner, server_engine
 from atlas_models.server_programs import ServerPrograms, find_or_install, process_arguments, server_user, utf8_locale
 
@@ -33,11 +34,22 @@ TEST_ROLES = {
 
 Connect = Callable[..., psycopg.Connection]
 
+# Nothing on the tests' server is worth a flush to disk; logical replication is tested on it.
+TEST_SETTINGS = (
+    "-F",
+    "-c max_connections=200",
+    "-c max_wal_senders=10",
+    "-c wal_level=logical",
+    "-c shared_buffers=256MB",
+)
+
 
 class Server(testing.postgresql.Postgresql):
     """testing.postgresql's server, able to run when we are root and with our engine on its Python's path."""
 
-    def __init__(self, programs: ServerPrograms, engine: Path | None) -> None:
+    def __init__(
+        self, programs: ServerPrograms, engine: Path | None, settings: tuple[str, ...] = TEST_SETTINGS
+    ) -> None:
         self._engine = engine
         # Not below the checkout: the server's user must be able to reach it.
         base = Path(tempfile.mkdtemp(prefix="atlas-test-"))
@@ -50,8 +62,7 @@ class Server(testing.postgresql.Postgresql):
                 initdb=programs.program("initdb"),
                 postgres=programs.program("postgres"),
                 initdb_args=f"-U postgres -A trust --encoding=UTF8 --no-sync --locale={utf8_locale()}",
-                postgres_args="-h 127.0.0.1 -F -c logging_collector=off -c max_connections=200"
-                " -c max_wal_senders=10 -c wal_level=logical -c shared_buffers=256MB",
+                postgres_args=" ".join(("-h 127.0.0.1", "-c logging_collector=off", *settings)),
                 boot_timeout=60.0,
             )
         except Exception:
@@ -204,3 +215,30 @@ def connect(database_url: str) -> Iterator[Connect]:
 def conn(connect: Connect) -> psycopg.Connection:
     """A superuser's connection to the test's database, in autocommit mode."""
     return connect()
+
+
+@pytest.fixture(scope="session")
+def legacy_template(template_database: str, new_database: Callable[..., str]) -> str:
+    """Name of a database in which the rows of tests/legacy_models.py were taken over, and wait for the backfill."""
+    assert template_database  # made first: it makes the roles
+    url = new_database()
+    legacy_models.adopt(url)
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def legacy_url(server_url: str, legacy_template: str, new_database: Callable[..., str]) -> Iterator[str]:
+    """URL of a fresh clone of that database, for a superuser; ``atlas`` is on its search_path."""
+    url = new_database(legacy_template)
+    name = str(conninfo_to_dict(url)["dbname"])
+    _execute(server_url, "alter database {} set search_path = {}, public", name, SCHEMA)
+    yield url
+    drop_database(server_url, url)
+
+
+@pytest.fixture
+def backfilled_url(legacy_url: str) -> str:
+    """The same, backfilled: what is ambiguous waits for a person."""
+    with psycopg.connect(legacy_url, autocommit=True) as conn:
+        conn.execute("call atlas.backfill_model_versions()")
+    return legacy_url

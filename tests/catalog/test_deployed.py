@@ -7,6 +7,7 @@ import re
 # Functions without a search_path of their own, and why that is safe.
 WITHOUT_SEARCH_PATH = {
     "_declared_facts": "inlined into its callers, whose search_path is pinned",
+    "backfill_model_versions": "a procedure that commits cannot have one; it calls its two functions qualified",
     "jsonb_matches_schema": "its body is bound to what it calls when it is created",
 }
 # The runner's own tables carry a comment each, their columns one where the name does not say it all.
@@ -140,6 +141,21 @@ atlas_deployments atlas_deployments_pkey
 atlas_migrations atlas_migrations_number_is_positive
 atlas_migrations atlas_migrations_pkey
 atlas_migrations atlas_migrations_sha256_is_hexadecimal
+backfill_log backfill_log_answers_object
+backfill_log backfill_log_outcome_known
+backfill_log backfill_log_pkey
+backfill_log backfill_log_place_positive
+backfill_rules backfill_rules_any_key_for_whole_rows
+backfill_rules backfill_rules_argument_complete
+backfill_rules backfill_rules_argument_fits_field
+backfill_rules backfill_rules_argument_is_object
+backfill_rules backfill_rules_legacy_key_given
+backfill_rules backfill_rules_name_is_free
+backfill_rules backfill_rules_pkey
+backfill_rules backfill_rules_source_known
+backfill_rules backfill_rules_times_is_a_count
+backfill_rules backfill_rules_transform_fills_field
+backfill_rules backfill_rules_zone_known
 model_versions model_versions_artifact_fkey
 model_versions model_versions_artifact_name_fkey
 model_versions model_versions_base_is_another
@@ -163,6 +179,10 @@ INDEXES = [
     "artifacts_one_latest",
     "idx_artifacts_parent",
     "idx_artifacts_superseded_by",
+    "idx_backfill_log_chain",
+    "idx_backfill_log_planned",
+    "idx_backfill_log_queued",
+    "idx_backfill_log_title",
     "idx_model_versions_base",
     "idx_model_versions_eval_dataset",
     "idx_model_versions_promotion",
@@ -233,24 +253,31 @@ always artifacts_20_refuse_delete
 always artifacts_20_refuse_truncate
 always artifacts_original_20_refuse_rewriting
 always artifacts_original_20_refuse_truncate
-always model_versions_05_explain_version
+always backfill_log_20_refuse_truncate
+always model_versions_05_explain_insert
+always model_versions_05_explain_update
 always model_versions_20_guard_update
 always model_versions_20_refuse_delete
 always model_versions_20_refuse_truncate
 always registered_models_20_refuse_truncate
 origin artifacts_30_place_version
 origin artifacts_50_settle_versions
+origin artifacts_52_settle_placements
 origin artifacts_60_check_parents
+origin artifacts_62_check_legacy_parent
 origin artifacts_70_require_version
+origin artifacts_71_require_version_of_legacy
 origin artifacts_72_verify_latest
 origin artifacts_74_verify_succession
 origin artifacts_80_sync_declared_facts
 origin model_versions_10_derive_declared_facts
 origin model_versions_30_guard_declared_facts
 origin model_versions_40_supersede_promoted
-origin model_versions_60_check_bases
+origin model_versions_60_verify_versions
 origin registered_models_10_guard_start
-origin registered_models_20_guard_counter
+origin registered_models_20_guard_name
+origin registered_models_20_refuse_delete
+origin registered_models_30_verify_counters
 """.splitlines()
 
 

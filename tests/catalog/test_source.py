@@ -53,7 +53,19 @@ def test_a_file_can_be_deployed_again_and_comments_on_what_it_makes(path):
     assert re.search(rf"^comment on (function|procedure|view) {path.stem}\b", text, re.MULTILINE)
 
 
-@pytest.mark.parametrize("path", [path for path in OBJECTS if "40_views" not in path.parts], ids=label)
+@pytest.mark.parametrize("path", [path for path in OBJECTS if "50_procedures" in path.parts], ids=label)
+def test_a_procedure_states_whose_rights_it_has_and_calls_everything_qualified(path):
+    text = path.read_text()
+    assert "\nlanguage plpgsql security invoker\nas $procedure$\n" in text
+    body = text.partition("$procedure$")[2].partition("$procedure$")[0]
+    syntax = {"coalesce", "greatest", "extract", "when"}
+    called = set(re.findall(r"(?<![.\w])([a-z_]+)\(", body)) - syntax
+    assert called == set()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in OBJECTS if not {"40_views", "50_procedures"} & {*path.parts}], ids=label
+)
 def test_a_function_states_everything_about_itself(path):
     header = path.read_text().partition("create or replace")[2]
     stated = re.compile(

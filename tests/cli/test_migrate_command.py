@@ -8,6 +8,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
+import legacy_models
 from atlas_models.connections import connection_parameters, describe
 from atlas_models.migration_errors import DatabaseUnreachableError
 from commands import as_url, atlas
@@ -77,6 +78,17 @@ def test_the_printed_commands_do_not_repeat_a_password_of_the_users(database_url
     assert result.returncode == 0
     assert "from-the-user" not in result.stdout
     assert '  psql "$DATABASE_URL" ' in result.stdout
+
+
+def test_after_an_adoption_it_says_how_to_go_on(empty_database):
+    legacy_models.lay_down(empty_database)
+    url = as_url(empty_database)
+    by_environment = atlas("migrate", DATABASE_URL=url).stdout
+    assert by_environment.endswith("\nSee what would become of the legacy models (5):\n\n  atlas backfill --dry-run\n")
+    assert atlas("backfill", DATABASE_URL=url).returncode == 0
+    assert atlas("migrate", url).stdout.endswith(
+        f'\nSee what waits for a person (3 models):\n\n  atlas review --list --url "{url}"\n'
+    )
 
 
 # --- wrong URLs and unreachable servers -----------------------------------------------------------------------------

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from atlas_models import first_steps
+from atlas_models import example, first_steps
+from atlas_models.migration_runner import migrate
 from atlas_models.server_programs import find_psql
+from commands import as_url, atlas
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCK = re.compile(r"```(sql|text|python|console)\n(.*?)```", re.DOTALL)
@@ -70,6 +72,25 @@ def test_the_python_example_prints_what_the_page_shows(
     monkeypatch.setenv("DATABASE_URL", database_url)
     exec(compile(found[place][1], "README.md", "exec"), {})
     assert capsys.readouterr().out == found[place + 1][1]
+
+
+def test_what_waits_in_the_example_is_what_the_page_shows(empty_database: str) -> None:
+    assert example.lay_down(empty_database, "atlas")
+    migrate(empty_database)
+    url = as_url(empty_database)
+    assert atlas("backfill", DATABASE_URL=url).returncode == 0
+    (shown,) = [text for kind, text in blocks() if kind == "console" and "$ .venv/bin/atlas review --list\n" in text]
+    assert "$ .venv/bin/atlas review --list\n" + atlas("review", "--list", DATABASE_URL=url).stdout == shown
+
+
+def test_the_report_of_the_example_is_what_a_run_gives(empty_database: str) -> None:
+    assert example.lay_down(empty_database, "atlas")
+    migrate(empty_database)
+    url = as_url(empty_database)
+    assert atlas("backfill", DATABASE_URL=url).returncode == 0
+    committed = Path(__file__).parents[2] / "docs" / "model_artifacts" / "migration_report_ws1.md"
+    assert atlas("report", DATABASE_URL=url).stdout == committed.read_text(encoding="utf-8")
+    assert committed.stat().st_size > 2048
 
 
 def test_every_page_that_is_linked_is_there() -> None:

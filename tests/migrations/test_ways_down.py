@@ -14,7 +14,8 @@ from atlas_models.migration_runner import _LOCK_KEY, migrate
 from factories import internal_metadata
 
 PAGE = packaged_folder() / "docs" / "migrations.md"
-STEPS = ["The code", "0002_model_versions", "0001_artifacts"]
+STEPS = ["The code", "0004_backfill", "0003_backfill_rules", "0002_model_versions", "0001_artifacts"]
+MIGRATIONS = tuple(STEPS[:0:-1])
 
 FINGERPRINT = {
     "columns": """
@@ -122,19 +123,26 @@ def test_a_way_down_takes_nothing_along_that_it_does_not_name(heading):
     assert not re.search(r"\bcascade\b|\bif exists\b", blocks(heading), re.IGNORECASE)
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3], ids=STEPS)
+@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5], ids=STEPS)
 def test_after_a_way_down_the_next_deploy_makes_the_same_database_again(deployed, database_url, depth):
     before = fingerprint(deployed)
     go_down(deployed, STEPS[:depth])
     assert fingerprint(deployed) != before
     report = migrate(database_url)
     assert report.code_deployed
-    assert report.applied == (("0001_artifacts", "0002_model_versions")[3 - depth :] if depth > 1 else ())
+    assert report.applied == MIGRATIONS[5 - depth :]
     assert fingerprint(deployed) == before
 
 
+def test_without_0003_the_models_stand_as_they_were(deployed):
+    deployed.execute("select register_model('m', %s)", [json.dumps(internal_metadata())])
+    go_down(deployed, STEPS[:3])
+    assert deployed.execute("select to_regclass('atlas.backfill_rules') is null").fetchone() == (True,)
+    assert deployed.execute("select model_name, promotion_state from model_versions").fetchall() == [("m", "candidate")]
+
+
 def test_without_0002_the_artifacts_stand_alone(deployed):
-    go_down(deployed, STEPS[:2])
+    go_down(deployed, STEPS[:4])
     assert objects(deployed) == [
         "function current_metadata_schema_version()",
         "function explain_metadata()",
@@ -154,7 +162,7 @@ def test_without_0002_the_artifacts_stand_alone(deployed):
 
 
 def test_without_0002_invalid_metadata_is_still_refused(deployed):
-    go_down(deployed, STEPS[:2])
+    go_down(deployed, STEPS[:4])
     with pytest.raises(psycopg.errors.CheckViolation):
         deployed.execute(
             """
@@ -208,9 +216,9 @@ def test_the_history_of_deploys_survives_and_tells_that_the_code_was_taken_away(
 
 def test_a_way_down_with_data_loses_it(deployed, database_url):
     deployed.execute("select register_model('m', %s)", [json.dumps(internal_metadata())])
-    go_down(deployed, STEPS[:2])
+    go_down(deployed, STEPS[:4])
     assert deployed.execute("select count(*) from artifacts").fetchone() == (1,)
-    go_down(deployed, STEPS[2:])
+    go_down(deployed, STEPS[4:])
     migrate(database_url)
     for table in ("artifacts", "model_versions", "registered_models"):
         assert deployed.execute(f"select count(*) from {table}").fetchone() == (0,)

@@ -29,6 +29,7 @@ IN_PYTHON = [
     "jsonschema_is_valid",
     "jsonschema_validation_errors",
     "metadata_errors",
+    "normalise_metadata",
 ]
 FUNCTIONS = """
     select p.proname

@@ -52,7 +52,7 @@ NOBODY = {
         """,
     "drop function": "drop function promote_model(text, text, text)",
     "inner transition": "select _transition('v', '{candidate}', 'promoted', null, null)",
-    "inner registration": "select _register('{}')",
+    "inner registration": "select _register('{}', false)",
     "lock a name": "select _lock_model_name('m')",
     "blame": "select _blame_models('[]')",
     "python": "create function pg_temp.f() returns text language plpython3u as 'return 1'",

@@ -32,7 +32,7 @@ create function evil._declared_facts(jsonb) returns table (
     is_external boolean, external_source_url text, external_source_version text, base_model_id text,
     benchmark_id text, training_params jsonb, eval_metrics jsonb
 ) language sql begin atomic select true, 'evil', 'evil', null::text, 'evil', null::jsonb, null::jsonb; end;
-create function evil._register(atlas.model_registration[]) returns table (a text, b integer, c boolean)
+create function evil._register(atlas.model_registration[], boolean) returns table (a text, b integer, c boolean)
     language sql begin atomic select 'evil', 666, true; end;
 create function evil._transition(text, text[], text, text, text) returns table (n text, v integer, f text, s text)
     language sql begin atomic select 'evil', 666, 'evil', 'evil'; end;

@@ -10,6 +10,7 @@ from atlas_models.errors import (
     InvalidArgument,
     InvalidMetadata,
     KeptByDatabase,
+    LegacyLeft,
     LineageError,
     NotAllowed,
     NotFound,
@@ -22,13 +23,23 @@ from atlas_models.errors import (
 )
 from atlas_models.offline_validation import validate_metadata
 from atlas_models.registry import Registry
-from atlas_models.results import ModelVersion, Promotion, RegisteredModel, Registration, Transition
+from atlas_models.results import (
+    BackfillReview,
+    ModelVersion,
+    Promotion,
+    RegisteredModel,
+    Registration,
+    ReviewOutcome,
+    Transition,
+    UnlinkedModel,
+)
 
 __version__ = "0.1.0.dev0"
 
 __all__ = [
     "AlreadyRegistered",
     "AtlasError",
+    "BackfillReview",
     "ConnectionFailed",
     "IdempotencyConflict",
     "IllegalTransition",
@@ -36,6 +47,7 @@ __all__ = [
     "InvalidArgument",
     "InvalidMetadata",
     "KeptByDatabase",
+    "LegacyLeft",
     "LineageError",
     "ModelVersion",
     "NotAllowed",
@@ -48,9 +60,11 @@ __all__ = [
     "Registry",
     "RegistryMissing",
     "RemovalRefused",
+    "ReviewOutcome",
     "StateChanged",
     "Transition",
     "UnknownReference",
+    "UnlinkedModel",
     "__version__",
     "validate_metadata",
 ]

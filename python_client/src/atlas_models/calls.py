@@ -1,6 +1,6 @@
 """The calls that a registry makes: statements and arguments, without any input or output.
 
-Every statement is one call of one function of the database, or one look into the view ``models``. Values are always
+Every statement is one call of one function of the database, or one look into one of its views. Values are always
 bound; the only name put into a statement is the schema's.
 """
 
@@ -16,7 +16,16 @@ from psycopg import sql
 
 from atlas_models.documents import UnwritableError, json_text, text_problem
 from atlas_models.errors import AtlasError, InvalidArgument, InvalidMetadata, NotFound, Problem
-from atlas_models.results import ModelVersion, Promotion, RegisteredModel, Registration, Transition
+from atlas_models.results import (
+    BackfillReview,
+    ModelVersion,
+    Promotion,
+    RegisteredModel,
+    Registration,
+    ReviewOutcome,
+    Transition,
+    UnlinkedModel,
+)
 from atlas_models.validation.engine import json_pointer
 
 T = TypeVar("T")
@@ -28,11 +37,15 @@ _TYPES = {
     "models": "jsonb",
     "training_params_json": "jsonb",
     "eval_metrics_json": "jsonb",
+    "patch": "jsonb",
     "is_external": "boolean",
+    "is_latest": "boolean",
     "training_started_at": "timestamptz",
     "training_completed_at": "timestamptz",
     "schema_version": "integer",
     "version_number": "integer",
+    "max_artifacts": "integer",
+    "limit": "integer",
 }
 
 
@@ -91,21 +104,16 @@ def register_artifact(schema: str, **arguments: Any) -> Call[str]:
     Raises:
         InvalidArgument: A value cannot be sent.
     """
-    given = {name: value for name, value in arguments.items() if value is not None}
     try:
-        bound = {name: _bind(name, value) for name, value in given.items()}
+        return _scalar(schema, "register_artifact", _without_none(arguments), str)
     except InvalidMetadata as error:  # free-form here: there is no schema that it could break
         problems = [Problem("/metadata" + problem.path, problem.message) for problem in error.problems]
         raise InvalidArgument("invalid argument: metadata", problems=problems) from None
-    return _statement(
-        schema, "register_artifact", bound, ("register_artifact",), lambda row: str(row["register_artifact"])
-    )
 
 
 def validate_metadata(schema: str, metadata: Any) -> Call[None]:
     """Builds the call that raises when metadata is not valid."""
-    bound = {"metadata": _bind("metadata", metadata)}
-    return _statement(schema, "validate_metadata", bound, ("validate_metadata",), lambda _: None)
+    return _scalar(schema, "validate_metadata", {"metadata": metadata}, lambda _: None)
 
 
 def metadata_errors(schema: str, metadata: Any, schema_version: int | None) -> Call[Problem]:
@@ -116,8 +124,7 @@ def metadata_errors(schema: str, metadata: Any, schema_version: int | None) -> C
 
 def current_metadata_schema_version(schema: str) -> Call[int]:
     """Builds the call that asks for the version of the metadata schema."""
-    function = "current_metadata_schema_version"
-    return _statement(schema, function, {}, (function,), lambda row: int(row[function]))
+    return _scalar(schema, "current_metadata_schema_version", {}, int)
 
 
 def promote_model(schema: str, artifact_id: str, notes: str | None, expected_state: str | None) -> Call[Promotion]:
@@ -132,6 +139,44 @@ def transition(
     return _function_call(schema, function, _transition_arguments(artifact_id, notes, expected_state), Transition)
 
 
+def link_code(schema: str, artifact_id: str, **facts: Any) -> Call[bool]:
+    """Builds the call that pins a version to its code; a fact that is None is not sent."""
+    return _scalar(schema, "link_code", {"artifact_id": artifact_id} | _without_none(facts), bool)
+
+
+def record_training(schema: str, artifact_id: str, **facts: Any) -> Call[bool]:
+    """Builds the call that says how a version was trained; a fact that is None is not sent."""
+    return _scalar(schema, "record_training", {"artifact_id": artifact_id} | _without_none(facts), bool)
+
+
+def backfill_reviews(schema: str, artifact_id: str | None, limit: int | None) -> Call[BackfillReview]:
+    """Builds the look into the view ``backfill_reviews``, which has its own order: of one artifact, or of all."""
+    return _look(schema, "backfill_reviews", BackfillReview, _without_none({"artifact_id": artifact_id}), limit=limit)
+
+
+def resolve_backfill_review(
+    schema: str, artifact_id: str, patch: Mapping[str, Any], notes: str | None
+) -> Call[ReviewOutcome]:
+    """Builds the call that answers questions about a legacy model."""
+    given = {"artifact_id": artifact_id, "patch": patch} | _without_none({"notes": notes})
+    return _function_call(schema, "resolve_backfill_review", given, ReviewOutcome)
+
+
+def unlinked_models(schema: str) -> Call[UnlinkedModel]:
+    """Builds the look into the view ``unlinked_models``."""
+    return _look(schema, "unlinked_models", UnlinkedModel, {}, order=("name", "version_number", "artifact_id"))
+
+
+def seal_legacy(schema: str) -> Call[bool]:
+    """Builds the call that makes legacy rows impossible."""
+    return _scalar(schema, "seal_legacy", {}, bool)
+
+
+def migration_report(schema: str, max_artifacts: int | None) -> Call[str]:
+    """Builds the call that writes the report; None for all artifacts is sent as such."""
+    return _scalar(schema, "migration_report", {"max_artifacts": max_artifacts}, str)
+
+
 def get_model(schema: str, name: str | None, version_number: int | None, artifact_id: str | None) -> Call[ModelVersion]:
     """Builds the look into the view ``models``: by id, by name and number, or the latest of a name.
 
@@ -140,17 +185,10 @@ def get_model(schema: str, name: str | None, version_number: int | None, artifac
     """
     if (name is None) == (artifact_id is None) or (version_number is not None and name is None):
         raise TypeError("get_model takes a name, a name and a version_number, or artifact_id=…")
-    given = {"artifact_id": artifact_id, "name": name, "version_number": version_number}
-    given = {key: value for key, value in given.items() if value is not None}
-    conditions: list[sql.Composable] = [
-        sql.SQL("{} = {}::{}").format(sql.Identifier(key), sql.Placeholder(key), sql.SQL(type_of(key))) for key in given
-    ]
+    given: dict[str, Any] = {"artifact_id": artifact_id, "name": name, "version_number": version_number}
     if name is not None and version_number is None:
-        conditions.append(sql.SQL("is_latest"))
-    query = sql.SQL("select {} from {} where {}").format(
-        _columns(_column_names(ModelVersion)), sql.Identifier(schema, "models"), sql.SQL(" and ").join(conditions)
-    )
-    return Call(query, {key: _bind(key, value) for key, value in given.items()}, lambda row: ModelVersion(**row))
+        given["is_latest"] = True
+    return _look(schema, "models", ModelVersion, _without_none(given))
 
 
 def not_found(name: str | None, version_number: int | None, artifact_id: str | None) -> NotFound:
@@ -267,13 +305,15 @@ REGISTRATION_PARAMETERS = tuple(field.name for field in fields(Registration))
 
 
 def _given(registration: Registration) -> dict[str, Any]:
-    values = ((name, getattr(registration, name)) for name in REGISTRATION_PARAMETERS[2:])
-    return {name: value for name, value in values if value is not None}
+    return _without_none({name: getattr(registration, name) for name in REGISTRATION_PARAMETERS[2:]})
 
 
 def _transition_arguments(artifact_id: str, notes: str | None, expected_state: str | None) -> dict[str, str]:
-    given = {"artifact_id": artifact_id, "notes": notes, "expected_state": expected_state}
-    return {name: value for name, value in given.items() if value is not None}
+    return _without_none({"artifact_id": artifact_id, "notes": notes, "expected_state": expected_state})
+
+
+def _without_none(values: Mapping[str, T | None]) -> dict[str, T]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _function_call(schema: str, function: str, given: Mapping[str, Any], result: type[T]) -> Call[T]:
@@ -293,6 +333,38 @@ def _statement(
         _columns(columns), sql.Identifier(schema, function), sql.SQL(", ").join(arguments)
     )
     return Call(query, bound, read)
+
+
+def _scalar(schema: str, function: str, given: Mapping[str, Any], read: Callable[[Any], T]) -> Call[T]:
+    """Builds the call of a function that returns one value, which stands in a column of the function's name."""
+    bound = {name: _bind(name, value) for name, value in given.items()}
+    return _statement(schema, function, bound, (function,), lambda row: read(row[function]))
+
+
+def _look(
+    schema: str,
+    view: str,
+    result: type[T],
+    given: Mapping[str, Any],
+    *,
+    order: Sequence[str] = (),
+    limit: int | None = None,
+) -> Call[T]:
+    """Builds a look into a view: the rows with the given values, at most limit of them."""
+    query = sql.SQL("select {} from {}").format(_columns(_column_names(result)), sql.Identifier(schema, view))
+    bound = {name: _bind(name, value) for name, value in given.items()}
+    if given:
+        conditions = [
+            sql.SQL("{} = {}::{}").format(sql.Identifier(name), sql.Placeholder(name), sql.SQL(type_of(name)))
+            for name in given
+        ]
+        query += sql.SQL(" where ") + sql.SQL(" and ").join(conditions)
+    if order:
+        query += sql.SQL(" order by ") + _columns(order)
+    if limit is not None:
+        query += sql.SQL(" limit {}::bigint").format(sql.Placeholder("limit"))
+        bound["limit"] = _bind("limit", limit)
+    return Call(query, bound, lambda row: result(**row))
 
 
 def _columns(names: Sequence[str]) -> sql.Composed:

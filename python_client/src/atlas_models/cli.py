@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
+from pathlib import Path
 
 import click
 
-from atlas_models import __version__, first_steps, migration_runner
+from atlas_models import __version__, backfill_run, example, first_steps, migration_runner
 from atlas_models.adoption import Adoption, Dangling
+from atlas_models.backfill_command import backfill, count_lines, report, seal
+from atlas_models.backfill_run import BackfillStoppedError
 from atlas_models.command_line import EXIT_CODES, database_url, given_url, one_line_errors, say, schema_option
-from atlas_models.connections import describe
+from atlas_models.connections import connect, describe
+from atlas_models.links_command import check_links
 from atlas_models.local_cluster import LocalCluster
 from atlas_models.migration_errors import MigrationError
-from atlas_models.migration_runner import MigrationReport, Status
+from atlas_models.migration_runner import DEFAULT_SCHEMA, MigrationReport, Status
 from atlas_models.register_command import register
+from atlas_models.review_command import review
 from atlas_models.server_programs import find_psql
+from atlas_models.terminal import show_progress
 
 
 @click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +32,8 @@ def main() -> None:
     """Atlas, a model registry that lives inside PostgreSQL."""
 
 
-main.add_command(register)
+for _command in (register, backfill, review, seal, report, check_links):
+    main.add_command(_command)
 
 
 @main.command(epilog=EXIT_CODES)
@@ -38,16 +47,21 @@ def migrate(url: str | None, schema: str, mode: str | None) -> None:
     """Brings a database up to date: pending migrations and the current code.
 
     URL is a superuser's postgresql://… ; without it DATABASE_URL is used, and without that the project's own local
-    server, which is made and started when needed.
+    server, which is made and started when needed. A new one begins with an example: an old catalogue of eight models,
+    which is then taken over and backfilled as yours would be.
     """
     if mode in ("status", "check"):
         found = migration_runner.status(database_url(url), schema=schema)
         _show_status(found)
         sys.exit(1 if mode == "check" and not found.up_to_date else 0)
     target = given_url(url)
+    has_example = False
     if target is None:
         target = LocalCluster(progress=say).start(schema)
         shown = target
+        has_example = mode is None and example.lay_down(target, schema)
+        if has_example:
+            say("an example stands in it: an old catalogue of eight models")
     else:
         shown = describe(target)
     report = migration_runner.migrate(
@@ -55,6 +69,8 @@ def migrate(url: str | None, schema: str, mode: str | None) -> None:
     )
     _show_report(report)
     if mode is None:
+        if has_example:
+            _backfill_example(target, schema)
         _show_first_steps(target, shown, schema, given_by_argument=url is not None)
 
 
@@ -96,7 +112,7 @@ def _show_report(report: MigrationReport) -> None:
     for waiting in report.dangling:
         click.echo(f"  {_describe_dangling(waiting)}")
     if report.adopted is not None:
-        _show_adoption(report.adopted)
+        _show_adoption(report.adopted, dry_run=report.dry_run)
 
 
 def _describe_dangling(found: Dangling) -> str:
@@ -104,11 +120,25 @@ def _describe_dangling(found: Dangling) -> str:
     return f"waiting   {found.constraint}: {rows} not there"
 
 
-def _show_adoption(adopted: Adoption) -> None:
-    click.echo(f"\nThe table artifacts was taken over: {adopted.rows:,} rows, as they were in artifacts_original.")
-    click.echo(f"  {adopted.models:>10,}  models, kept as legacy rows (metadata_schema_version 0) until validated")
-    click.echo(f"  {adopted.rows - adopted.models:>10,}  other artifacts, untouched")
+def _show_adoption(adopted: Adoption, *, dry_run: bool) -> None:
+    was = "would be" if dry_run else "was"
+    click.echo(
+        f"\nThe table artifacts {was} taken over: {adopted.rows:,} rows; artifacts_original keeps them as they were."
+    )
+    click.echo(f"  {adopted.models:>10,}  models: legacy rows (metadata_schema_version 0) until they are validated")
+    click.echo(f"  {adopted.rows - adopted.models:>10,}  other artifacts")
     click.echo(f"It was locked for {adopted.seconds:.1f} s. What its users must change: docs/adopt.md.")
+
+
+def _backfill_example(url: str, schema: str) -> None:
+    with connect(url, application_name="atlas migrate") as connection, show_progress("rows") as progress:
+        try:
+            done = backfill_run.run(connection, schema, progress=progress)
+        except BackfillStoppedError as error:
+            raise MigrationError(error.message, hint="atlas backfill goes on where it stopped") from error
+    click.echo("\nIts models were backfilled: what a row says without doubt was taken over, the rest is asked.")
+    for line in count_lines(done):
+        click.echo(f"  {line}")
 
 
 def _show_first_steps(url: str, shown: str, schema: str, *, given_by_argument: bool) -> None:
@@ -118,9 +148,30 @@ def _show_first_steps(url: str, shown: str, schema: str, *, given_by_argument: b
     if shown != url:
         in_commands = shown if given_by_argument else "$DATABASE_URL"
     steps = first_steps.commands(url, in_commands, schema, find_psql() or "psql")
-    if steps is not None:
-        click.echo(f"\nTry a registration that works:\n\n{steps.accepted}")
-        click.echo(f"\nand one that is refused, with the reasons:\n\n{steps.refused}")
+    if steps is None:
+        return
+    click.echo(f"\nTry a registration that works:\n\n{steps.accepted}")
+    click.echo(f"\nand one that is refused, with the reasons:\n\n{steps.refused}")
+    options = f' --url "{in_commands}"' if given_by_argument else ""
+    if schema not in (DEFAULT_SCHEMA, os.environ.get("ATLAS_SCHEMA")):
+        options += f" --schema {shlex.quote(schema)}"
+    with connect(url) as connection:
+        unseen = backfill_run.unseen_models(connection, schema)
+        waiting = backfill_run.waiting(connection, schema).models
+    if unseen:
+        click.echo(f"\nSee what would become of the legacy models ({unseen:,}):\n")
+        click.echo(f"  {_program()} backfill --dry-run{options}")
+    if waiting:
+        click.echo(f"\nSee what waits for a person ({waiting:,} {'model' if waiting == 1 else 'models'}):\n")
+        click.echo(f"  {_program()} review --list{options}")
+
+
+def _program() -> str:
+    """Gives the words that this command was called by."""
+    called = Path(sys.argv[0])
+    if called.name != "atlas" or shutil.which("atlas") == str(called):
+        return "atlas"
+    return shlex.quote(str(called))
 
 
 @main.group(epilog=EXIT_CODES)

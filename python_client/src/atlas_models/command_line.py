@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import ParamSpec, TypeVar
 
 import click
@@ -16,6 +16,7 @@ from atlas_models.local_cluster import LocalCluster
 from atlas_models.migration_errors import MigrationError, PreflightError
 from atlas_models.migration_runner import DEFAULT_SCHEMA
 from atlas_models.record_files import RecordFileError
+from atlas_models.terminal import printable
 
 INTERRUPTED = 130  # as a shell has it: 128 + SIGINT
 
@@ -65,11 +66,19 @@ def say(line: str) -> None:
     click.echo(line, err=True)
 
 
-def refuse(message: str, hint: str) -> None:
-    """Tells the user what went wrong and, where there is something to say, what to do."""
+def refuse(message: str, hint: str, details: Iterable[str] = ()) -> None:
+    """Tells the user what went wrong, line by line, and, where there is something to say, what to do."""
     click.echo(f"atlas: {message}", err=True)
+    for detail in details:
+        click.echo(f"  {detail}", err=True)
     if hint:
         click.echo(f"  hint: {hint}", err=True)
+
+
+def problem_lines(error: AtlasError) -> Iterator[str]:
+    """Writes each thing that is wrong as a line."""
+    for path, message in error.problems:
+        yield printable(f"{path}: {message}" if path else message)
 
 
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -90,8 +99,10 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
             click.echo(f"atlas: {error.headline}; nothing was changed", err=True)
             for problem, remedy in error.findings:
                 click.echo(f"  - {problem}\n    do: {remedy}", err=True)
-        except (MigrationError, AtlasError, RecordFileError) as error:
+        except (MigrationError, RecordFileError) as error:
             refuse(error.message, error.hint)
+        except AtlasError as error:
+            refuse(error.message, error.hint, problem_lines(error))
         except psycopg.Error as error:
             refuse(error.diag.message_primary or str(error).partition("\n")[0], error.diag.message_hint or "")
         except BrokenPipeError:

@@ -130,6 +130,17 @@ def connect(conninfo: str, *, application_name: str = "atlas") -> psycopg.Connec
         ) from None
 
 
+def notice_lost_clients(conn: psycopg.Connection[TupleRow]) -> None:
+    """Has the server look each second whether we are still there, and end the session when we are not.
+
+    Without it the session of a killed command goes on for as long as its last statement runs, or waits.
+    """
+    try:
+        conn.execute("set client_connection_check_interval = '1s'")
+    except psycopg.Error:
+        return  # not supported on every platform; the session then ends with its statement
+
+
 def _first_line(message: str) -> str:
     lines = [line.strip() for line in message.strip().splitlines() if line.strip()]
     reason = (lines[0] if lines else "no reason given").removeprefix("connection failed: ")

@@ -100,8 +100,12 @@ class RemovalRefused(AtlasError):
     """A registered model cannot be deleted."""
 
 
+class LegacyLeft(AtlasError):
+    """Legacy models are left that were not validated yet; ``problems`` lists them, at most 100."""
+
+
 class NotFound(AtlasError):
-    """There is no such model version."""
+    """There is no such model version, or no open question about it."""
 
 
 class UnknownReference(AtlasError):
@@ -134,6 +138,7 @@ ERROR_OF_SQLSTATE: dict[str, type[AtlasError]] = {
     "MR006": OutOfTurn,
     "MR007": LineageError,
     "MR008": RemovalRefused,
+    "MR010": LegacyLeft,
     "P0002": NotFound,
     "23502": InvalidArgument,
     "23503": UnknownReference,
@@ -156,7 +161,10 @@ _PROBLEM_OF_CONSTRAINT = {"artifacts_pkey": Problem("/artifact_id", "is taken")}
 
 _LOST_HINT = "open a new connection; whether the last call was committed is unknown unless it had an idempotency_key"
 _HINTS: dict[type[AtlasError], str] = {
-    NotAllowed: "the role needs atlas_registrar to register, atlas_reviewer to promote or reject, atlas_reader to read",
+    NotAllowed: (
+        "the role needs atlas_registrar to register, atlas_reviewer to promote, reject or backfill,"
+        " atlas_reader to read"
+    ),
     RegistryMissing: "run: atlas migrate URL; or name the registry's schema: Registry(…, schema=…)",
     AlreadyRegistered: "leave artifact_id out, or give one that no artifact has",
 }

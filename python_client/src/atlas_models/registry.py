@@ -18,7 +18,16 @@ from atlas_models.connections import connect, connection_parameters
 from atlas_models.documents import parse_jsonb
 from atlas_models.errors import AtlasError, ConnectionFailed, Problem, database_errors
 from atlas_models.migration_errors import DatabaseUnreachableError
-from atlas_models.results import ModelVersion, Promotion, RegisteredModel, Registration, Transition
+from atlas_models.results import (
+    BackfillReview,
+    ModelVersion,
+    Promotion,
+    RegisteredModel,
+    Registration,
+    ReviewOutcome,
+    Transition,
+    UnlinkedModel,
+)
 
 T = TypeVar("T")
 
@@ -395,6 +404,138 @@ class Registry:
             NotFound, StateChanged, IllegalTransition: As for :meth:`promote`.
         """
         return self._one(calls.transition(self._schema, "reopen_model", artifact_id, notes, expected_state))
+
+    def link_code(
+        self,
+        artifact_id: str,
+        *,
+        code_repo_url: str | None = None,
+        code_commit_sha: str | None = None,
+        code_entrypoint: str | None = None,
+    ) -> bool:
+        """Pins a version to its code, as far as that was not known yet; what stands already cannot be replaced.
+
+        Args:
+            artifact_id: The version.
+            code_repo_url: Repository of the training code, without credentials.
+            code_commit_sha: Commit of the training code: 40 or 64 lower-case hexadecimal digits.
+            code_entrypoint: What was run in the repository.
+
+        Returns:
+            Whether anything was filled in; a repeated call gives False.
+
+        Raises:
+            NotFound: There is no such version.
+            KeptByDatabase: Another value stands there.
+            InvalidArgument: The repository or the commit is not well formed.
+        """
+        call = calls.link_code(
+            self._schema,
+            artifact_id,
+            code_repo_url=code_repo_url,
+            code_commit_sha=code_commit_sha,
+            code_entrypoint=code_entrypoint,
+        )
+        return self._one(call)
+
+    def record_training(
+        self,
+        artifact_id: str,
+        *,
+        training_started_at: datetime | None = None,
+        training_completed_at: datetime | None = None,
+        trained_by: str | None = None,
+        gpu_allocation_id: str | None = None,
+        training_params_json: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Says how a version was trained, as far as that was not known yet.
+
+        Args:
+            artifact_id: The version.
+            training_started_at: When the training began; must have a time zone.
+            training_completed_at: When it ended, not before it began; must have a time zone.
+            trained_by: Agent id of who trained it.
+            gpu_allocation_id: Reference into the system that hands out GPUs.
+            training_params_json: Training parameters; they replace those that were declared or recorded before.
+
+        Returns:
+            Whether anything changed; a repeated call gives False.
+
+        Raises:
+            NotFound: There is no such version.
+            KeptByDatabase: Another value stands there.
+            InvalidArgument: The times are in the wrong order, or a value is not well formed.
+        """
+        call = calls.record_training(
+            self._schema,
+            artifact_id,
+            training_started_at=training_started_at,
+            training_completed_at=training_completed_at,
+            trained_by=trained_by,
+            gpu_allocation_id=gpu_allocation_id,
+            training_params_json=training_params_json,
+        )
+        return self._one(call)
+
+    def unlinked_models(self) -> list[UnlinkedModel]:
+        """Lists the versions whose repository or commit is not known, by name and number."""
+        return self._all(calls.unlinked_models(self._schema))
+
+    def backfill_reviews(self, artifact_id: str | None = None, *, limit: int | None = None) -> list[BackfillReview]:
+        """Lists the questions that the backfill could not answer without guessing, chain by chain.
+
+        Args:
+            artifact_id: Only those about this legacy model.
+            limit: At most so many; all of them by default.
+
+        Returns:
+            One value for each question; none when nothing waits.
+        """
+        return self._all(calls.backfill_reviews(self._schema, artifact_id, limit))
+
+    def resolve_backfill_review(
+        self, artifact_id: str, patch: Mapping[str, Any], *, notes: str | None = None
+    ) -> ReviewOutcome:
+        """Answers questions about a legacy model, and has it backfilled again with all answers so far.
+
+        Args:
+            artifact_id: The legacy model.
+            patch: Field → value, None leaving the field out: fields of the metadata, ``promotion_state``, and until its
+                chain has a name ``name``, ``version_number`` (a number, or ``along the parents``),
+                ``parent_version_id`` and ``is_latest``.
+            notes: Why; kept beside the answers.
+
+        Returns:
+            Whether it is backfilled now, and how many questions are left.
+
+        Raises:
+            NotFound: No question is open about this artifact.
+            InvalidArgument: An answer is not well formed, or leaves its question open; nothing is written.
+            KeptByDatabase: An answer about what is written already, such as the name.
+        """
+        return self._one(calls.resolve_backfill_review(self._schema, artifact_id, patch, notes))
+
+    def migration_report(self, *, max_artifacts: int | None = 1000) -> str:
+        """Writes what the backfill did, as Markdown: counts, rules, open questions, old and new state side by side.
+
+        Args:
+            max_artifacts: How many legacy models have a section of their own; None for all of them.
+
+        Returns:
+            The report.
+        """
+        return self._one(calls.migration_report(self._schema, max_artifacts))
+
+    def seal_legacy(self) -> bool:
+        """Ends the time of legacy rows: from then on no model can be without validated metadata.
+
+        Returns:
+            True when this call did it, False when it was done already.
+
+        Raises:
+            LegacyLeft: A legacy model is left; ``problems`` lists them, at most 100.
+        """
+        return self._one(calls.seal_legacy(self._schema))
 
     def _one(self, call: calls.Call[T]) -> T:
         return self._all(call)[0]

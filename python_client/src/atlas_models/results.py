@@ -146,3 +146,70 @@ class ModelVersion:
     updated_at: datetime
     metadata_schema_version: int
     metadata: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillReview:
+    """One open question about a legacy model: a row of the view ``backfill_reviews``.
+
+    Args:
+        artifact_id: The legacy model that waits.
+        title: Its title.
+        name: The name that it has by now; None while its chain of versions cannot be told.
+        field: What cannot be told: a field of the metadata, a column, or ``metadata`` for the whole of it.
+        seen: What the row says about it: where → value, long values cut.
+        readings: The values that it could be, as far as that can be said.
+        why: Why it is a question.
+        chain_root: The first version of the chain that the row belongs to.
+        notes: What was said with earlier answers.
+        asked_at: When the question arose last.
+    """
+
+    artifact_id: str
+    title: str | None
+    name: str | None
+    field: str
+    seen: dict[str, Any]
+    readings: list[Any]
+    why: str
+    chain_root: str
+    notes: str | None
+    asked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewOutcome:
+    """What became of a legacy model after a person's answers.
+
+    Args:
+        outcome: ``backfilled``, or ``queued`` while questions are left.
+        open_questions: How many are left.
+    """
+
+    outcome: str
+    open_questions: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkedModel:
+    """A version whose code nobody can find again: a row of the view ``unlinked_models``.
+
+    Args:
+        artifact_id: Identity of the version.
+        name: The model's name; None for a legacy row that waits for its name.
+        version_number: Its number; None where a legacy row has none.
+        title: A heading for people.
+        promotion_state: candidate, promoted, rejected or superseded.
+        is_external: Whether it was taken over from elsewhere.
+        code_repo_url: The repository, where it is known.
+        code_commit_sha: The commit, where it is known.
+    """
+
+    artifact_id: str
+    name: str | None
+    version_number: int | None
+    title: str | None
+    promotion_state: str
+    is_external: bool
+    code_repo_url: str | None
+    code_commit_sha: str | None
