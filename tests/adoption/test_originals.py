@@ -14,6 +14,8 @@ from atlas_models.deployment_files import packaged_folder
 from old_catalogues import SMALL_TABLE, SQLITE_TABLE
 from refusals import refused
 
+pytestmark = pytest.mark.long
+
 TEXTS = [
     '{"b":1,"a":1.50e2,"a":2}',
     '{"note": "a\\u0000b"}',

@@ -8,6 +8,8 @@ import pytest
 
 from old_catalogues import POSTGRES_TABLE, SMALL_TABLE, SQLITE_TABLE
 
+pytestmark = pytest.mark.long
+
 COLUMNS = """
     select a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
         || case when a.attnotnull then ' not null' else '' end
