@@ -570,9 +570,8 @@ begin
         and k.oid not in (select r.oid from pg_temp.replaced_constraints(catalogue) as r)
         and k.conname = any(array[
             'artifacts_id_name_key', 'artifacts_legacy_sealed', 'artifacts_metadata_bounded', 'artifacts_metadata_valid',
-            'artifacts_model_complete', 'artifacts_name_of_models', 'artifacts_name_wellformed', 'artifacts_parent_fkey',
-            'artifacts_parent_is_another', 'artifacts_pkey', 'artifacts_schema_version_of_models', 'artifacts_superseded_by_another',
-            'artifacts_superseded_by_fkey', 'artifacts_type_unambiguous', 'artifacts_version_number_positive'
+            'artifacts_name_wellformed', 'artifacts_parent_fkey', 'artifacts_pkey', 'artifacts_row_complete',
+            'artifacts_superseded_by_fkey'
         ])
     order by k.conname;
 
@@ -917,26 +916,7 @@ alter table artifacts
 -- What model_versions refers to, so that its model_name is always the artifact's name.
 add constraint artifacts_id_name_key unique (id, name),
 add constraint artifacts_parent_fkey foreign key (parent_version_id) references artifacts (id) not valid,
-add constraint artifacts_superseded_by_fkey foreign key (superseded_by) references artifacts (id) not valid,
-add constraint artifacts_parent_is_another check (metadata_schema_version is not distinct from 0 or parent_version_id <> id),
-add constraint artifacts_superseded_by_another check (metadata_schema_version is not distinct from 0 or superseded_by <> id),
--- 'Model' would be no model, and validated by nobody.
-add constraint artifacts_type_unambiguous check (artifact_type = 'model' or lower(btrim(artifact_type)) not in ('model', '')),
-add constraint artifacts_schema_version_of_models check (
-    (artifact_type = 'model') = (metadata_schema_version is not null)
-),
-add constraint artifacts_name_of_models check (artifact_type = 'model' or name is null),
-add constraint artifacts_model_complete check (
-    artifact_type <> 'model'
-    or metadata_schema_version is not distinct from 0
-    or (
-        name is not null and version_number is not null and is_latest is not null
-        and created_at is not null and updated_at is not null
-    )
-),
-add constraint artifacts_version_number_positive check (
-    artifact_type <> 'model' or metadata_schema_version is not distinct from 0 or version_number >= 1
-);
+add constraint artifacts_superseded_by_fkey foreign key (superseded_by) references artifacts (id) not valid;
 
 -- A database without legacy rows is sealed against them for good.
 do $do$
@@ -985,11 +965,40 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'has_bounded_numbers() is not deployed'; end $stub$;
 
+create function is_bounded_metadata(artifact_type text, schema_version integer, metadata jsonb)
+returns boolean
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'is_bounded_metadata() is not deployed'; end $stub$;
+
+create function is_complete_artifact(
+    artifact_type text,
+    metadata_schema_version integer,
+    id text,
+    name text,
+    version_number integer,
+    is_latest boolean,
+    parent_version_id text,
+    superseded_by text,
+    created_at timestamptz,
+    updated_at timestamptz
+)
+returns boolean
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'is_complete_artifact() is not deployed'; end $stub$;
+
 create function current_metadata_schema_version()
 returns integer
 language plpgsql immutable strict parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'current_metadata_schema_version() is not deployed'; end $stub$;
+
+create function rows_are_complete()
+returns boolean
+language plpgsql stable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'rows_are_complete() is not deployed'; end $stub$;
 
 create function refuse_unbounded_number()
 returns trigger
@@ -1015,9 +1024,10 @@ language plpgsql volatile called on null input parallel unsafe security invoker
 set search_path from current
 as $stub$ begin raise exception 'refuse_rewriting() is not deployed'; end $stub$;
 
+-- Every statement that writes a row reads and plans its CHECKs anew: few, and short ones.
 -- CHECKs run in the order of their names, so this one comes before artifacts_metadata_valid.
 alter table artifacts add constraint artifacts_metadata_bounded check (
-    artifact_type <> 'model' or metadata_schema_version = 0 or has_bounded_numbers(metadata)
+    is_bounded_metadata(artifact_type, metadata_schema_version, metadata)
 ) not valid;
 
 alter table artifacts add constraint artifacts_metadata_valid check (
@@ -1026,17 +1036,23 @@ alter table artifacts add constraint artifacts_metadata_valid check (
 
 alter table artifacts add constraint artifacts_name_wellformed check (is_model_name(name)) not valid;
 
+alter table artifacts add constraint artifacts_row_complete check (
+    is_complete_artifact(
+        artifact_type, metadata_schema_version, id, name, version_number, is_latest, parent_version_id, superseded_by,
+        created_at, updated_at
+    ) is true
+) not valid;
+
 comment on constraint artifacts_metadata_valid on artifacts is
 $$A model's metadata is valid against the schema version that its row names; metadata_errors() lists what is not.$$;
 
--- Row guards that look at the row alone fire always, on a replica's apply too.
+-- Row guards that look at the row alone fire always, on a replica's apply too. The first two only explain what the CHECKs refuse, and
+-- need not look at rows that are said to be complete.
 create trigger artifacts_05_refuse_unbounded_number
 before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
 for each row
 when (
-    new.artifact_type = 'model'
-    and new.metadata_schema_version is distinct from 0
-    and not has_bounded_numbers(new.metadata)
+    not rows_are_complete() and not is_bounded_metadata(new.artifact_type, new.metadata_schema_version, new.metadata)
 )
 execute function refuse_unbounded_number();
 
@@ -1044,17 +1060,27 @@ create trigger artifacts_10_explain_metadata
 before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
 for each row
 when (
-    new.artifact_type = 'model'
+    not rows_are_complete()
+    and new.artifact_type = 'model'
     and is_valid_metadata(
         new.artifact_type, coalesce(new.metadata_schema_version, current_metadata_schema_version()), new.metadata
     ) is not true
 )
 execute function explain_metadata();
 
+-- Every new version takes the latest flag from the one before, and such an update has nothing else to look at.
 create trigger artifacts_20_guard_update
-before update on artifacts
+before update of
+    id, artifact_type, name, title, metadata, metadata_schema_version, version_number, parent_version_id, version_tag, changelog,
+    lifecycle_state, superseded_by, origin_type, origin_url, created_by, created_at, updated_at
+on artifacts
 for each row
-when (old.artifact_type = 'model' or new.artifact_type = 'model')
+execute function guard_artifact_update();
+
+create trigger artifacts_20_guard_update_of_latest
+before update of is_latest on artifacts
+for each row
+when (new.is_latest is null)
 execute function guard_artifact_update();
 
 create trigger artifacts_20_refuse_delete
@@ -1083,5 +1109,6 @@ alter table artifacts_original enable always trigger artifacts_original_20_refus
 alter table artifacts enable always trigger artifacts_05_refuse_unbounded_number;
 alter table artifacts enable always trigger artifacts_10_explain_metadata;
 alter table artifacts enable always trigger artifacts_20_guard_update;
+alter table artifacts enable always trigger artifacts_20_guard_update_of_latest;
 alter table artifacts enable always trigger artifacts_20_refuse_delete;
 alter table artifacts enable always trigger artifacts_20_refuse_truncate;

@@ -2,34 +2,6 @@
 -- Why: where a version came from, how to reproduce it and whether it is in service are columns, not keys of a JSON blob.
 -- Locks: ACCESS EXCLUSIVE on artifacts for the triggers bound here, no longer than this transaction. Ways down: docs/migrations.md.
 
--- What 0001 bound, in the same words and with one condition before them: these two only explain what the CHECKs refuse, and need not
--- look at rows that are said to be complete. As superuser, who keeps one of the functions.
-create or replace trigger artifacts_05_refuse_unbounded_number
-before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
-for each row
-when (
-    current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
-    and new.artifact_type = 'model'
-    and new.metadata_schema_version is distinct from 0
-    and not has_bounded_numbers(new.metadata)
-)
-execute function refuse_unbounded_number();
-
-create or replace trigger artifacts_10_explain_metadata
-before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
-for each row
-when (
-    current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
-    and new.artifact_type = 'model'
-    and is_valid_metadata(
-        new.artifact_type, coalesce(new.metadata_schema_version, current_metadata_schema_version()), new.metadata
-    ) is not true
-)
-execute function explain_metadata();
-
-alter table artifacts enable always trigger artifacts_05_refuse_unbounded_number;
-alter table artifacts enable always trigger artifacts_10_explain_metadata;
-
 set local role atlas_owner;
 
 -- Most names have one version and some have thousands. Planned for the average, the composite foreign key of model_versions would look its
@@ -86,12 +58,6 @@ create table model_versions (
         promotion_state in ('candidate', 'promoted', 'rejected', 'superseded')
     ),
     constraint model_versions_training_ends_after_start check (training_completed_at >= training_started_at),
-    constraint model_versions_training_params_bounded check (
-        jsonb_typeof(training_params_json) = 'object' and octet_length(training_params_json::text) <= 1048576
-    ),
-    constraint model_versions_eval_metrics_bounded check (
-        jsonb_typeof(eval_metrics_json) = 'object' and octet_length(eval_metrics_json::text) <= 1048576
-    ),
     constraint model_versions_idempotency_complete check ((idempotency_key is null) = (idempotency_digest is null)),
     constraint model_versions_idempotency_key_wellformed check (char_length(idempotency_key) between 1 and 256)
 );
@@ -180,7 +146,15 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'is_commit_sha() is not deployed'; end $stub$;
 
+create function is_bounded_object(document jsonb)
+returns boolean
+language plpgsql immutable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'is_bounded_object() is not deployed'; end $stub$;
+
 alter table model_versions
+add constraint model_versions_training_params_bounded check (is_bounded_object(training_params_json)) not valid,
+add constraint model_versions_eval_metrics_bounded check (is_bounded_object(eval_metrics_json)) not valid,
 add constraint model_versions_code_repo_url_wellformed check (
     code_repo_url is null or is_repository_url(code_repo_url)
 ) not valid,
@@ -195,7 +169,7 @@ begin
     foreach v_function in array array[
         'place_version', 'settle_versions', 'check_parents', 'require_version', 'verify_latest',
         'verify_succession', 'sync_declared_facts', 'derive_declared_facts', 'verify_versions', 'explain_version',
-        'guard_version_update', 'supersede_promoted', 'guard_counter', 'verify_counters', 'check_legacy_parent'
+        'guard_version_update', 'supersede_promoted', 'guard_counter', 'verify_counter', 'check_legacy_parent'
     ] loop
         execute format(
             'create function %I() returns trigger
@@ -217,7 +191,7 @@ for each row
 when (
     new.artifact_type = 'model'
     and (
-        current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
+        not rows_are_complete()
         or num_nulls(new.name, new.version_number, new.is_latest, new.metadata_schema_version) > 0
         or new.parent_version_id = new.id
     )
@@ -268,7 +242,7 @@ create constraint trigger artifacts_72_verify_latest
 after update of is_latest on artifacts
 deferrable initially deferred
 for each row
-when (new.artifact_type = 'model' and new.name is not null and old.is_latest is distinct from new.is_latest)
+when (old.is_latest is distinct from new.is_latest)
 execute function verify_latest();
 
 create constraint trigger artifacts_74_verify_succession
@@ -287,7 +261,7 @@ execute function sync_declared_facts();
 create trigger model_versions_05_explain_insert
 before insert on model_versions
 for each row
-when (current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes')
+when (not rows_are_complete())
 execute function explain_version();
 
 create trigger model_versions_05_explain_update
@@ -308,7 +282,7 @@ create trigger model_versions_10_derive_declared_facts
 before insert on model_versions
 for each row
 when (
-    current_setting('atlas_models.rows_are_complete', true) is distinct from 'yes'
+    not rows_are_complete()
     or new.model_name is null
     or num_nonnulls(new.base_model_id, new.eval_dataset_artifact_id) > 0
 )
@@ -361,22 +335,15 @@ for each row
 when (new.last_version <> 0)
 execute function guard_counter();
 
-create trigger registered_models_20_guard_name
+create trigger registered_models_20_verify_counter
 before update on registered_models
 for each row
-when (new.name <> old.name or new.created_at <> old.created_at)
-execute function guard_counter();
+execute function verify_counter();
 
 create trigger registered_models_20_refuse_delete
 before delete on registered_models
 for each row
 execute function guard_counter();
-
-create trigger registered_models_30_verify_counters
-after update on registered_models
-referencing new table as new_rows
-for each statement
-execute function verify_counters();
 
 create trigger registered_models_20_refuse_truncate
 before truncate on registered_models

@@ -89,6 +89,7 @@ if "validators" not in SD:
 
     MAX_BYTES = 1_048_576
     MAX_DEPTH = 100
+    _NO_NUMBER = "holds a number that is neither a 64-bit integer nor a finite double"
 
 
     class LimitExceededError(ValueError):
@@ -119,13 +120,16 @@ if "validators" not in SD:
         value = float(digits)
         if value - value == 0 and Decimal(repr(value)) == Decimal(digits):
             return value
-        raise LimitExceededError("number", "holds a number that is neither a 64-bit integer nor a finite double")
+        raise LimitExceededError("number", _NO_NUMBER)
 
 
     def _finite_float(digits: str) -> float:
         value = float(digits)
         if value - value != 0:
             return float(_not_finite(digits))
+        # Written out, 1e-400 has 402 characters: what is not 0 and smaller is nothing that a double comes near.
+        if not value and len(digits) > 402 and digits.strip("-0."):
+            raise LimitExceededError("number", _NO_NUMBER)
         return value
 
 
@@ -148,16 +152,18 @@ if "validators" not in SD:
         1: r"""{"$schema":"http://json-schema.org/draft-07/schema#","$id":"urn:atlas:model-artifact-metadata:1","title":"Metadata of a model artifact, version 1","description":"What a model must say of itself to be registered: what it is, where it came from, how to reproduce it. is_external selects the variant: false for a model trained here, true for one taken over from elsewhere. Facts without a field of their own go into extra; every other unknown field is refused, so that a misspelt one is noticed.","type":"object","required":["is_external"],"properties":{"is_external":{"type":"boolean"}},"oneOf":[{"title":"Internal model","required":["is_external","model_family","framework","parameter_count","training_data","evaluation_dataset","evaluation_metrics"],"properties":{"is_external":{"const":false},"model_family":{"$ref":"#/definitions/label"},"framework":{"$ref":"#/definitions/label"},"parameter_count":{"$ref":"#/definitions/parameter_count"},"training_data":{"$ref":"#/definitions/text_or_texts"},"evaluation_dataset":{"$ref":"#/definitions/text_or_texts"},"evaluation_metrics":{"$ref":"#/definitions/metrics"},"benchmark_id":{"$ref":"#/definitions/label"},"base_model_id":{"$ref":"#/definitions/artifact_id"},"training_config":{"type":"object"},"task":{"$ref":"#/definitions/label"},"license":{"$ref":"#/definitions/label"},"description":{"$ref":"#/definitions/text"},"extra":{"$ref":"#/definitions/extra"}},"additionalProperties":false},{"title":"External model","required":["is_external","model_family","framework","external_source_url","external_source_version"],"properties":{"is_external":{"const":true},"model_family":{"$ref":"#/definitions/label"},"framework":{"$ref":"#/definitions/label"},"external_source_url":{"description":"Where the model was taken from: an absolute URI.","type":"string","format":"uri","maxLength":2048},"external_source_version":{"description":"Which version was taken, in the source's own terms: a Hugging Face revision, a Git commit, a Zenodo version, a release tag.","$ref":"#/definitions/label"},"parameter_count":{"$ref":"#/definitions/parameter_count"},"training_data":{"$ref":"#/definitions/text_or_texts"},"evaluation_dataset":{"$ref":"#/definitions/text_or_texts"},"evaluation_metrics":{"$ref":"#/definitions/metrics"},"benchmark_id":{"$ref":"#/definitions/label"},"base_model_id":{"$ref":"#/definitions/artifact_id"},"training_config":{"type":"object"},"task":{"$ref":"#/definitions/label"},"license":{"$ref":"#/definitions/label"},"description":{"$ref":"#/definitions/text"},"extra":{"$ref":"#/definitions/extra"}},"additionalProperties":false}],"definitions":{"text":{"description":"Text with at least one character that is not white space.","type":"string","pattern":"\\S"},"label":{"description":"A short text that is not blank.","type":"string","pattern":"\\S","maxLength":256},"artifact_id":{"description":"The id of a model that is registered already; an outside base is registered first, as an external model.","type":"string","pattern":"\\S","maxLength":2048},"text_or_texts":{"description":"One text, or a list of at least one.","anyOf":[{"$ref":"#/definitions/text"},{"type":"array","minItems":1,"items":{"$ref":"#/definitions/text"}}]},"parameter_count":{"description":"Number of parameters; 0 for a model made of rules.","type":"integer","minimum":0,"maximum":9223372036854775807},"metrics":{"description":"At least one metric: its name, and its value as a finite number.","type":"object","minProperties":1,"propertyNames":{"$ref":"#/definitions/label"},"additionalProperties":{"type":"number"}},"extra":{"description":"Anything else worth keeping. Kept as it is, never interpreted.","type":"object"}}}""",
     }
     SD["is_valid"] = is_valid
-    SD["answered"] = SD["answered_before"] = (None, None, False)
+    SD["answers"], SD["remembered"] = {}, 0
     SD["validators"] = {number: compile_schema(json.loads(text)) for number, text in SCHEMAS.items()}
-# A registration, its trigger and its CHECK ask for the same document; in between, the version that was the latest is asked for once.
-for answered_version, answered_metadata, answer in (SD["answered"], SD["answered_before"]):
-    if answered_version == schema_version and answered_metadata == metadata:
-        return answer
-validator = SD["validators"].get(schema_version)
-answer = validator is not None and SD["is_valid"](validator, metadata)
-SD["answered_before"] = SD["answered"]
-SD["answered"] = (schema_version, metadata, answer)
+# A registration, its trigger and its CHECK ask for the same document, and the next version asks for it once more.
+answer = SD["answers"].get((schema_version, metadata))
+if answer is None:
+    validator = SD["validators"].get(schema_version)
+    answer = validator is not None and SD["is_valid"](validator, metadata)
+    # A mebibyte of text, and the document that goes beyond it; then all is forgotten.
+    if SD["remembered"] > 1_048_576:
+        SD["answers"], SD["remembered"] = {}, 0
+    SD["answers"][(schema_version, metadata)] = answer
+    SD["remembered"] += len(metadata or "")
 return answer
 $python$;
 

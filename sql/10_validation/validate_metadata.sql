@@ -8,7 +8,7 @@ declare
     v_problems integer;
     v_lines text;
 begin
-    if not has_bounded_numbers(metadata) then
+    if not is_bounded_metadata('model', current_metadata_schema_version(), metadata) then
         raise exception 'invalid metadata: 1 problem' using
             errcode = 'check_violation',
             detail = ': holds a number that is neither a 64-bit integer nor a finite double',
@@ -32,4 +32,4 @@ $function$;
 
 comment on function validate_metadata(jsonb) is
 $$Returns when the metadata is valid against the current schema; raises 23514, constraint artifacts_metadata_valid (or
-artifacts_metadata_bounded for a number beyond any double), with one DETAIL line a problem otherwise, as registering it would. Writes nothing.$$;
+artifacts_metadata_bounded for numbers beyond any double in a large document), with one DETAIL line a problem otherwise, as registering it would. Writes nothing.$$;

@@ -84,6 +84,7 @@ from typing import Any
 
 MAX_BYTES = 1_048_576
 MAX_DEPTH = 100
+_NO_NUMBER = "holds a number that is neither a 64-bit integer nor a finite double"
 
 
 class LimitExceededError(ValueError):
@@ -114,13 +115,16 @@ def _bounded_integer(digits: str) -> int | float:
     value = float(digits)
     if value - value == 0 and Decimal(repr(value)) == Decimal(digits):
         return value
-    raise LimitExceededError("number", "holds a number that is neither a 64-bit integer nor a finite double")
+    raise LimitExceededError("number", _NO_NUMBER)
 
 
 def _finite_float(digits: str) -> float:
     value = float(digits)
     if value - value != 0:
         return float(_not_finite(digits))
+    # Written out, 1e-400 has 402 characters: what is not 0 and smaller is nothing that a double comes near.
+    if not value and len(digits) > 402 and digits.strip("-0."):
+        raise LimitExceededError("number", _NO_NUMBER)
     return value
 
 

@@ -22,17 +22,15 @@ begin
         v_problem := '/training_completed_at: must not be before training_started_at';
         v_hint := 'Check both times and their time zones.';
     elsif
-        jsonb_typeof(new.training_params_json) <> 'object'
+        not is_bounded_object(new.training_params_json)
         or not has_bounded_numbers(new.training_params_json)
-        or octet_length(new.training_params_json::text) > 1048576
     then
         v_constraint := 'model_versions_training_params_bounded';
         v_problem := '/training_params_json: must be an object of at most 1048576 bytes of text, with finite numbers';
         v_hint := 'Give parameter name → value.';
     elsif
-        jsonb_typeof(new.eval_metrics_json) <> 'object'
+        not is_bounded_object(new.eval_metrics_json)
         or not has_bounded_numbers(new.eval_metrics_json)
-        or octet_length(new.eval_metrics_json::text) > 1048576
     then
         v_constraint := 'model_versions_eval_metrics_bounded';
         v_problem := '/eval_metrics_json: must be an object of at most 1048576 bytes of text, with finite numbers';

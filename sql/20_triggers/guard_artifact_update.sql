@@ -8,6 +8,9 @@ declare
     v_column text;
     v_is_legacy constant boolean := old.metadata_schema_version is not distinct from 0;
 begin
+    if old.artifact_type <> 'model' and new.artifact_type <> 'model' then
+        return new;
+    end if;
     if old.artifact_type is distinct from new.artifact_type then
         raise exception 'artifact % cannot change its type from % to %',
             old.id, old.artifact_type, coalesce(new.artifact_type, 'none') using
@@ -91,6 +94,6 @@ end
 $function$;
 
 comment on function guard_artifact_update() is
-$$Trigger function of artifacts_20_guard_update: a model's id, type, name, number, parent, base and time of creation never
+$$Trigger function of artifacts_20_guard_update and artifacts_20_guard_update_of_latest: a model's id, type, name, number, parent, base and time of creation never
 change, and its schema version never goes back. A legacy model keeps its metadata until it is validated, which takes the right to
 write model_versions. SQLSTATE MR005 with the column. Sets updated_at.$$;

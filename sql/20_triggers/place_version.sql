@@ -62,7 +62,7 @@ begin
     new.created_at := coalesce(new.created_at, now());
     new.updated_at := coalesce(new.updated_at, new.created_at);
 
-    if new.version_number is not null and current_setting('atlas_models.rows_are_complete', true) = 'yes' then
+    if new.version_number is not null and rows_are_complete() then
         return new;
     end if;
 

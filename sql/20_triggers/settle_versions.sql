@@ -11,17 +11,28 @@ set enable_seqscan = off
 as $function$
 declare
     v_rows integer;
-    v_names integer;
+    v_name text;
+    v_has_one_name boolean;
+    v_first_number integer;
+    v_last_number integer;
+    v_latest_number integer;
+    v_latest_rows integer;
     v_counted integer;
+    v_names integer;
     v_out_of_turn text;
     v_flags_differ boolean;
     v_has_odd_rows boolean;
     v_column text;
 begin
+    -- Nearly every statement brings versions of one name, so the set is looked at as if it did.
     select
         count(*),
-        count(distinct n.name),
-        not bool_and(n.is_latest),
+        min(n.name),
+        min(n.name) = max(n.name),
+        min(n.version_number),
+        max(n.version_number),
+        max(n.version_number) filter (where n.is_latest),
+        count(*) filter (where n.is_latest),
         bool_or(
             n.metadata_schema_version = 0
             or n.superseded_by is not null
@@ -31,7 +42,7 @@ begin
             or char_length(n.id) <> 42
             or n.id !~ '^model-[0-9a-f-]+$'
         )
-    into v_rows, v_names, v_flags_differ, v_has_odd_rows
+    into v_rows, v_name, v_has_one_name, v_first_number, v_last_number, v_latest_number, v_latest_rows, v_has_odd_rows
     from new_rows as n
     where n.artifact_type = 'model';
 
@@ -66,15 +77,15 @@ begin
         end if;
     end if;
 
-    if v_rows = v_names then
-        -- The usual case, and what is written below without a set for each name.
+    -- As many distinct numbers as rows (the unique index sees to that) between counter + 1 and counter + rows.
+    if v_has_one_name then
+        v_names := 1;
         update registered_models as r
-        set last_version = n.version_number
-        from new_rows as n
-        where r.name = n.name and n.artifact_type = 'model' and r.last_version = n.version_number - 1;
+        set last_version = v_last_number
+        where r.name = v_name and r.last_version = v_first_number - 1 and r.last_version = v_last_number - v_rows;
         get diagnostics v_counted = row_count;
+        v_flags_differ := v_latest_rows <> 1 or v_latest_number <> v_last_number;
     else
-        -- As many distinct numbers as rows (the unique index sees to that) between counter + 1 and counter + rows.
         update registered_models as r
         set last_version = p.last_number
         from (
@@ -89,8 +100,8 @@ begin
             and p.last_number = r.last_version + p.versions;
         get diagnostics v_counted = row_count;
 
-        select bool_or(p.latest_rows <> 1 or p.latest_number <> p.last_number)
-        into v_flags_differ
+        select count(*), bool_or(p.latest_rows <> 1 or p.latest_number <> p.last_number)
+        into v_names, v_flags_differ
         from (
             select
                 max(n.version_number) as last_number,

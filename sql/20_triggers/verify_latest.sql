@@ -7,6 +7,10 @@ as $function$
 declare
     v_highest record;
 begin
+    -- Only models are numbered, and a legacy row only once it has its name.
+    if new.artifact_type <> 'model' or new.name is null then
+        return null;
+    end if;
     if (select a.is_latest from artifacts as a where a.name = new.name order by a.version_number desc limit 1) is not true then
         select a.id, a.version_number
         into v_highest

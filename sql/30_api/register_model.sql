@@ -46,7 +46,7 @@ declare
 begin
     -- The trigger would refuse it too, but only after the name was locked, and below the context of every statement in between.
     if
-        has_bounded_numbers(metadata) is not true
+        is_bounded_metadata('model', current_metadata_schema_version(), metadata) is not true
         or is_valid_metadata('model', current_metadata_schema_version(), metadata) is not true
     then
         perform validate_metadata(metadata);

@@ -118,7 +118,7 @@ def test_version_0_is_not_reached_by_copy(adopted):
 
 
 def test_a_dataset_has_no_version_0_either(adopted):
-    with pytest.raises(Exception, match="artifacts_schema_version_of_models"):
+    with pytest.raises(Exception, match="artifacts_row_complete"):
         adopted.run("update artifacts set metadata_schema_version = 0 where id = 'set-1'")
 
 

@@ -124,17 +124,11 @@ artifacts artifacts_id_name_key
 artifacts artifacts_legacy_sealed
 artifacts artifacts_metadata_bounded
 artifacts artifacts_metadata_valid
-artifacts artifacts_model_complete
-artifacts artifacts_name_of_models
 artifacts artifacts_name_wellformed
 artifacts artifacts_parent_fkey
-artifacts artifacts_parent_is_another
 artifacts artifacts_pkey
-artifacts artifacts_schema_version_of_models
-artifacts artifacts_superseded_by_another
+artifacts artifacts_row_complete
 artifacts artifacts_superseded_by_fkey
-artifacts artifacts_type_unambiguous
-artifacts artifacts_version_number_positive
 artifacts_original artifacts_original_pkey
 atlas_deployments atlas_deployments_digest_is_hexadecimal
 atlas_deployments atlas_deployments_pkey
@@ -249,6 +243,7 @@ TRIGGERS = """\
 always artifacts_05_refuse_unbounded_number
 always artifacts_10_explain_metadata
 always artifacts_20_guard_update
+always artifacts_20_guard_update_of_latest
 always artifacts_20_refuse_delete
 always artifacts_20_refuse_truncate
 always artifacts_original_20_refuse_rewriting
@@ -275,9 +270,8 @@ origin model_versions_30_guard_declared_facts
 origin model_versions_40_supersede_promoted
 origin model_versions_60_verify_versions
 origin registered_models_10_guard_start
-origin registered_models_20_guard_name
 origin registered_models_20_refuse_delete
-origin registered_models_30_verify_counters
+origin registered_models_20_verify_counter
 """.splitlines()
 
 

@@ -176,7 +176,7 @@ def test_no_value_of_the_metadata_is_in_the_message(registry, internal):
 def test_a_number_beyond_every_double_is_invalid_metadata(registry, internal):
     with pytest.raises(InvalidMetadata) as caught:
         registry.register_model("churn", internal | {"parameter_count": 10**400})
-    assert caught.value.constraint == "artifacts_metadata_bounded"
+    assert caught.value.constraint == "artifacts_metadata_valid"
 
 
 def test_valid_metadata_passes_and_has_no_errors(registry, internal):
@@ -360,7 +360,7 @@ def test_a_check_that_quotes_the_row_is_not_repeated(conn):
         conn.execute(
             "insert into atlas.artifacts (id, artifact_type, name, title) values ('a', 'dataset', 'x', 'Jane Doe')"
         )
-    assert caught.value.constraint == "artifacts_name_of_models"
+    assert caught.value.constraint == "artifacts_row_complete"
     assert "Jane Doe" not in str(caught.value)
 
 

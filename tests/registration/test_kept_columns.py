@@ -161,9 +161,9 @@ def test_superseded_by_names_a_version_that_took_the_place(
 # fmt: off
 COUNTER_CHANGES = [
     ("update registered_models set last_version = 9 where name = 'churn'",
-     "/last_version: the highest version of churn is 3"),
+     "/last_version: there is no version 9 of churn"),
     ("update registered_models set last_version = 2 where name = 'churn'",
-     "/last_version: the highest version of churn is 3"),
+     "/last_version: version 3 of churn was handed out, and no number is used again"),
     ("update registered_models set name = 'other' where name = 'churn'", "/last_version: a name is written once"),
     ("update registered_models set created_at = '2020-01-01'", "/last_version: a name is written once"),
     ("delete from registered_models where name = 'churn'", "/last_version: a name is never forgotten"),

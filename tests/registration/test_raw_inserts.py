@@ -199,12 +199,13 @@ COMPLETE_ID = "model-0b6a6d6e-3c1f-4a52-9a55-6b8a4c2f1d10"
 NOT_COMPLETE = [
     ("23514", "artifacts_metadata_valid", None, {"metadata": "{}"}),
     ("23514", "artifacts_metadata_valid", None, {"metadata": None}),
-    ("23514", "artifacts_metadata_bounded", None, {"metadata": '{"a": 1e400}'}),
+    ("23514", "artifacts_metadata_valid", None, {"metadata": '{"a": 1e400}'}),
+    ("23514", "artifacts_metadata_bounded", None, {"metadata": f'{{"a": 1e400, "b": "{"b" * 2048}"}}'}),
     ("23502", None, "name", {"name": None}),
     ("23514", "artifacts_name_wellformed", None, {"name": " churn"}),
     ("23514", "artifacts_metadata_valid", None, {"metadata_schema_version": 7}),
     ("23514", "artifacts_legacy_sealed", None, {"metadata_schema_version": 0}),
-    ("23514", "artifacts_version_number_positive", None, {"version_number": 0}),
+    ("23514", "artifacts_row_complete", None, {"version_number": 0}),
     ("MR006", None, "version_number", {"version_number": 2}),
     ("MR006", None, "version_number", {"name": "unheard of"}),
     ("MR005", None, "superseded_by", {"superseded_by": "m1"}),
@@ -212,7 +213,7 @@ NOT_COMPLETE = [
     ("MR005", None, "id", {"id": "x" * 257}),
     ("MR007", None, "parent_version_id", {"parent_version_id": COMPLETE_ID}),
     ("23503", "artifacts_parent_fkey", None, {"parent_version_id": "nowhere"}),
-    ("23514", "artifacts_model_complete", None, {"created_at": None}),
+    ("23514", "artifacts_row_complete", None, {"created_at": None}),
 ]
 
 

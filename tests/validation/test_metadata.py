@@ -120,7 +120,7 @@ def test_the_check_holds_without_the_triggers_for_a_number_beyond_any_double(con
     with pytest.raises(errors.CheckViolation) as caught:
         conn.execute(
             "insert into artifacts (id, artifact_type, name, version_number, metadata_schema_version, metadata)"
-            """ values ('m1', 'model', 'Risk', 1, 1, '{"x": 1e100000}')"""
+            """ values ('m1', 'model', 'Risk', 1, 1, jsonb_build_object('x', 1e100000, 'y', repeat('y', 2048)))"""
         )
     assert caught.value.diag.constraint_name == "artifacts_metadata_bounded"
 

@@ -15,16 +15,18 @@ if "validators" not in SD:
     {{ limits }}
     {{ schemas }}
     SD["is_valid"] = is_valid
-    SD["answered"] = SD["answered_before"] = (None, None, False)
+    SD["answers"], SD["remembered"] = {}, 0
     SD["validators"] = {number: compile_schema(json.loads(text)) for number, text in SCHEMAS.items()}
-# A registration, its trigger and its CHECK ask for the same document; in between, the version that was the latest is asked for once.
-for answered_version, answered_metadata, answer in (SD["answered"], SD["answered_before"]):
-    if answered_version == schema_version and answered_metadata == metadata:
-        return answer
-validator = SD["validators"].get(schema_version)
-answer = validator is not None and SD["is_valid"](validator, metadata)
-SD["answered_before"] = SD["answered"]
-SD["answered"] = (schema_version, metadata, answer)
+# A registration, its trigger and its CHECK ask for the same document, and the next version asks for it once more.
+answer = SD["answers"].get((schema_version, metadata))
+if answer is None:
+    validator = SD["validators"].get(schema_version)
+    answer = validator is not None and SD["is_valid"](validator, metadata)
+    # A mebibyte of text, and the document that goes beyond it; then all is forgotten.
+    if SD["remembered"] > 1_048_576:
+        SD["answers"], SD["remembered"] = {}, 0
+    SD["answers"][(schema_version, metadata)] = answer
+    SD["remembered"] += len(metadata or "")
 return answer
 $python$;
 
