@@ -1071,8 +1071,8 @@ execute function explain_metadata();
 -- Every new version takes the latest flag from the one before, and such an update has nothing else to look at.
 create trigger artifacts_20_guard_update
 before update of
-    id, artifact_type, name, title, metadata, metadata_schema_version, version_number, parent_version_id, version_tag, changelog,
-    lifecycle_state, superseded_by, origin_type, origin_url, created_by, created_at, updated_at
+id, artifact_type, name, title, metadata, metadata_schema_version, version_number, parent_version_id, version_tag, changelog,
+lifecycle_state, superseded_by, origin_type, origin_url, created_by, created_at, updated_at
 on artifacts
 for each row
 execute function guard_artifact_update();
