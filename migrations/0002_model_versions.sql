@@ -53,13 +53,9 @@ create table model_versions (
     foreign key (artifact_id, model_name) references artifacts (id, name) on delete cascade,
     constraint model_versions_base_model_fkey foreign key (base_model_id) references artifacts (id),
     constraint model_versions_eval_dataset_fkey foreign key (eval_dataset_artifact_id) references artifacts (id),
-    constraint model_versions_base_is_another check (base_model_id <> artifact_id),
     constraint model_versions_promotion_state_known check (
         promotion_state in ('candidate', 'promoted', 'rejected', 'superseded')
-    ),
-    constraint model_versions_training_ends_after_start check (training_completed_at >= training_started_at),
-    constraint model_versions_idempotency_complete check ((idempotency_key is null) = (idempotency_digest is null)),
-    constraint model_versions_idempotency_key_wellformed check (char_length(idempotency_key) between 1 and 256)
+    )
 );
 
 create index idx_model_versions_base on model_versions (base_model_id) where base_model_id is not null;
@@ -146,20 +142,28 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'is_commit_sha() is not deployed'; end $stub$;
 
-create function is_bounded_object(document jsonb)
+create function is_complete_version(
+    artifact_id text,
+    base_model_id text,
+    code_repo_url text,
+    code_commit_sha text,
+    training_started_at timestamptz,
+    training_completed_at timestamptz,
+    training_params_json jsonb,
+    eval_metrics_json jsonb,
+    idempotency_key text,
+    idempotency_digest bytea
+)
 returns boolean
 language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
-as $stub$ begin raise exception 'is_bounded_object() is not deployed'; end $stub$;
+as $stub$ begin raise exception 'is_complete_version() is not deployed'; end $stub$;
 
-alter table model_versions
-add constraint model_versions_training_params_bounded check (is_bounded_object(training_params_json)) not valid,
-add constraint model_versions_eval_metrics_bounded check (is_bounded_object(eval_metrics_json)) not valid,
-add constraint model_versions_code_repo_url_wellformed check (
-    code_repo_url is null or is_repository_url(code_repo_url)
-) not valid,
-add constraint model_versions_code_commit_sha_whole check (
-    code_commit_sha is null or is_commit_sha(code_commit_sha)
+alter table model_versions add constraint model_versions_row_complete check (
+    is_complete_version(
+        artifact_id, base_model_id, code_repo_url, code_commit_sha, training_started_at, training_completed_at,
+        training_params_json, eval_metrics_json, idempotency_key, idempotency_digest
+    ) is true
 ) not valid;
 
 do $do$

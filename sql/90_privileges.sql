@@ -13,6 +13,7 @@ grant execute on function
     has_bounded_numbers(jsonb),
     is_bounded_metadata(text, integer, jsonb),
     is_bounded_object(jsonb),
+    is_complete_version(text, text, text, text, timestamptz, timestamptz, jsonb, jsonb, text, bytea),
     is_complete_artifact(text, integer, text, text, integer, boolean, text, text, timestamptz, timestamptz),
     is_model_name(text),
     rows_are_complete(),

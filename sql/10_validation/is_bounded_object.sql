@@ -8,7 +8,10 @@ begin
     return document is null
         or (
             jsonb_typeof(document) = 'object'
-            and case when is_bounded_metadata('model', 1, document) then octet_length(document::text) <= 1048576 else false end
+            and case
+                when is_bounded_metadata('model', 1, document) then octet_length(document::text) <= 1048576
+                else false
+            end
         );
 end
 $function$;

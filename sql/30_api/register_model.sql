@@ -89,11 +89,11 @@ begin
     -- and not a permission, see docs/architecture.md.
     if
         v_last is not null
-        and is_repository_url(code_repo_url) is not false
-        and is_commit_sha(code_commit_sha) is not false
-        and (training_completed_at < training_started_at) is not true
-        and char_length(coalesce(idempotency_key, 'none')) between 1 and 256
         and num_nonnulls(training_params_json, eval_metrics_json) = 0
+        and is_complete_version(
+            artifact_id, base_model_id, code_repo_url, code_commit_sha, training_started_at, training_completed_at, null, null,
+            idempotency_key, v_digest
+        )
     then
         v_hint := set_config('atlas_models.rows_are_complete', 'yes', true);
     end if;

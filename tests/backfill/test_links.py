@@ -57,7 +57,7 @@ def test_a_pin_that_is_not_well_formed_is_refused(conn, version):
         "23514",
         detail="/code_commit_sha: must be 40 or 64 lower-case hexadecimal digits",
         column="code_commit_sha",
-        constraint="model_versions_code_commit_sha_whole",
+        constraint="model_versions_row_complete",
     ):
         conn.execute("select link_code(%s, code_commit_sha => 'main')", [version])
 
@@ -90,7 +90,7 @@ def test_a_run_that_ends_before_it_began_is_refused(conn, version):
         "23514",
         detail="/training_completed_at: must not be before training_started_at",
         column="training_completed_at",
-        constraint="model_versions_training_ends_after_start",
+        constraint="model_versions_row_complete",
     ):
         conn.execute("select record_training(%s, training_completed_at => '2024-05-01T09:00Z')", [version])
 

@@ -154,7 +154,7 @@ def test_another_link_or_a_malformed_one_is_refused(registry, internal):
     other = registry.register_model("risk", internal).artifact_id
     with pytest.raises(InvalidArgument) as malformed:
         registry.link_code(other, code_commit_sha="v1.0")
-    assert malformed.value.constraint == "model_versions_code_commit_sha_whole"
+    assert malformed.value.constraint == "model_versions_row_complete"
     with pytest.raises(NotFound):
         registry.link_code("nope", code_commit_sha=SHA)
 
@@ -176,7 +176,7 @@ def test_another_run_or_one_that_ends_before_it_began_is_refused(registry, inter
         registry.record_training(made, training_started_at=NOON + timedelta(seconds=1))
     with pytest.raises(InvalidArgument) as caught:
         registry.record_training(made, training_completed_at=NOON - timedelta(days=1))
-    assert caught.value.constraint == "model_versions_training_ends_after_start"
+    assert caught.value.constraint == "model_versions_row_complete"
     with pytest.raises(InvalidArgument, match="needs a time zone"):
         registry.record_training(made, training_completed_at=datetime(2026, 5, 1))
 

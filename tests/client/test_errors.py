@@ -215,7 +215,7 @@ def test_an_unknown_schema_version_is_an_invalid_argument(registry, internal):
             {"code_commit_sha": "abc123"},
             InvalidArgument,
             "23514",
-            "model_versions_code_commit_sha_whole",
+            "model_versions_row_complete",
             ("/code_commit_sha", "must be 40 or 64 lower-case hexadecimal digits"),
         ),
         (

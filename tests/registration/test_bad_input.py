@@ -188,13 +188,13 @@ def test_a_name_may_hold_any_other_text(conn: psycopg.Connection) -> None:
     [
         (
             "code_commit_sha",
-            "model_versions_code_commit_sha_whole",
+            "model_versions_row_complete",
             "/code_commit_sha: must be 40 or 64 lower-case hexadecimal digits",
             ["", "abc1234", "A" * 40, "a" * 41, "a" * 39, "g" * 40, "a" * 40 + "\n", " " + "a" * 39],
         ),
         (
             "code_repo_url",
-            "model_versions_code_repo_url_wellformed",
+            "model_versions_row_complete",
             "/code_repo_url: must be an http(s), ssh, git or user@host:path URL without credentials",
             [
                 "",
@@ -214,13 +214,13 @@ def test_a_name_may_hold_any_other_text(conn: psycopg.Connection) -> None:
         ),
         (
             "training_params_json",
-            "model_versions_training_params_bounded",
+            "model_versions_row_complete",
             "/training_params_json: must be an object of at most 1048576 bytes of text, with finite numbers",
             ["[]", "null", '"x"', '{"a": 1e400}', '{"a": 1e100000}', json.dumps({"a": "x" * 1_048_576})],
         ),
         (
             "eval_metrics_json",
-            "model_versions_eval_metrics_bounded",
+            "model_versions_row_complete",
             "/eval_metrics_json: must be an object of at most 1048576 bytes of text, with finite numbers",
             ["[]", "null", '"x"', '{"a": 1e400}', '{"a": 1e100000}', json.dumps({"a": "x" * 1_048_576})],
         ),
@@ -255,7 +255,7 @@ def test_a_commit_is_a_whole_sha_1_or_sha_256(conn: psycopg.Connection) -> None:
 def test_training_that_ends_before_it_starts_is_refused(conn: psycopg.Connection) -> None:
     with refused(
         "23514",
-        constraint="model_versions_training_ends_after_start",
+        constraint="model_versions_row_complete",
         column="training_completed_at",
         detail="/training_completed_at: must not be before training_started_at",
     ):

@@ -139,7 +139,7 @@ def test_a_key_has_1_to_256_characters(conn: psycopg.Connection, key: str) -> No
     with refused(
         "23514",
         column="idempotency_key",
-        constraint="model_versions_idempotency_key_wellformed",
+        constraint="model_versions_row_complete",
         detail="/idempotency_key: must be 1 to 256 characters",
     ):
         register(conn, "churn", idempotency_key=key)

@@ -444,7 +444,7 @@ def test_an_idempotency_key_and_its_digest_come_together_or_not_at_all(
     with refused(
         "23514",
         column="idempotency_key",
-        constraint="model_versions_idempotency_complete",
+        constraint="model_versions_row_complete",
         detail="/idempotency_key: comes with idempotency_digest, or neither does",
     ):
         raw.execute(f"insert into model_versions (artifact_id, {column}) values ('m1', %s)", [value])

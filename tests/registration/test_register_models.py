@@ -172,7 +172,7 @@ def test_a_model_is_not_blamed_for_a_base_that_is_itself_refused(conn: psycopg.C
     with refused(
         "23514",
         column="code_commit_sha",
-        constraint="model_versions_code_commit_sha_whole",
+        constraint="model_versions_row_complete",
         detail="/0/code_commit_sha: must be 40 or 64 lower-case hexadecimal digits",
     ):
         register_many(conn, models)

@@ -15,6 +15,7 @@ OPEN_TO_ALL = [
     "is_bounded_object",
     "is_commit_sha",
     "is_complete_artifact",
+    "is_complete_version",
     "is_model_name",
     "is_repository_url",
     "is_valid_metadata",
