@@ -30,7 +30,9 @@ create table backfill_log (
     constraint backfill_log_outcome_known check (outcome in ('planned', 'backfilled', 'queued')),
     constraint backfill_log_place_positive check (chain_place >= 1),
     constraint backfill_log_answers_object check (jsonb_typeof(answers) = 'object')
-);
+)
+-- What a row was and became stays in the row where a page can hold it: compressing it, or writing it elsewhere, costs more than its room.
+with (toast_tuple_target = 8160);
 
 create index idx_backfill_log_chain on backfill_log (chain_root);
 create index idx_backfill_log_title on backfill_log (chain_title) where chain_title is not null;

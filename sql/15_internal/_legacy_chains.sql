@@ -49,8 +49,10 @@ begin
         end loop;
     end loop;
     return query
-    select c.id, ids[c.root], c.place, c.is_circular
-    from unnest(ids, v_roots, v_places, v_circular) as c (id, root, place, is_circular);
+    select c.id, r.id, c.place, c.is_circular
+    from unnest(ids, v_roots, v_places, v_circular) as c (id, root, place, is_circular)
+    -- Not ids[c.root]: finding an element of an array of texts takes the longer, the further on it stands.
+    inner join unnest(ids) with ordinality as r (id, ordinality) on c.root = r.ordinality;
 end
 $function$;
 

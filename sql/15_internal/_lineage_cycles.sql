@@ -27,14 +27,15 @@ begin
     with recursive lineage (id, parent_id, base_id) as (
         select a.id, a.parent_version_id, v.base_model_id
         from artifacts as a
-        left join model_versions as v on a.id = v.artifact_id
+        -- By index for each row: a join planned while the table was empty would read it whole ever after.
+        left join lateral (select * from model_versions as w where w.artifact_id = a.id limit 1) as v on true
         where a.id = any(artifact_ids)
         union
         select edge.target, a.parent_version_id, v.base_model_id
         from lineage
         cross join lateral (values (lineage.parent_id), (lineage.base_id)) as edge (target)
-        left join artifacts as a on edge.target = a.id
-        left join model_versions as v on edge.target = v.artifact_id
+        left join lateral (select * from artifacts as c where c.id = edge.target limit 1) as a on true
+        left join lateral (select * from model_versions as w where w.artifact_id = edge.target limit 1) as v on true
         where edge.target is not null
     ),
 

@@ -3,7 +3,8 @@ create or replace function _plan_backfill(artifact_ids text[])
 returns bigint
 language plpgsql volatile called on null input parallel unsafe security invoker
 set search_path from current
-set work_mem = '256MB'
+-- What is larger goes to disk: however many rows there are, the memory stays about the same.
+set work_mem = '16MB'
 set jit = off
 set plan_cache_mode = force_custom_plan
 set enable_nestloop = on
@@ -27,7 +28,8 @@ begin
             end as number,
             coalesce(a.is_latest, false) as is_latest,
             (b.answers ->> 'is_latest')::boolean as is_said_latest,
-            coalesce(b.answers ->> 'version_number' = 'along the parents', false) as is_numbered_along
+            coalesce(b.answers ->> 'version_number' = 'along the parents', false) as is_numbered_along,
+            b.artifact_id is not null as is_logged
         from artifacts as a
         left join backfill_log as b on a.id = b.artifact_id
         where
@@ -37,7 +39,7 @@ begin
             and (artifact_ids is null or a.id = any(artifact_ids))
     ),
 
-    -- Only rows with a parent or a child among them need the walk.
+    -- Only rows with a parent or a child among them need the walk, and what is costly for a set of rows; most are chains of one.
     linked as materialized (
         select l.id, l.parent from legacy as l inner join legacy as p on l.parent = p.id
     ),
@@ -50,54 +52,80 @@ begin
         ) as c
     ),
 
-    -- The walk was given rows below a root; the root itself stands one place above them.
-    placed as materialized (
-        select
-            l.id, l.title, l.given_name, l.parent, l.number, l.is_numbered_along,
-            -- Who says which version is the latest says of the others that they are not.
-            case
-                when bool_or(coalesce(l.is_said_latest, false)) over (partition by coalesce(w.root_parent, l.id)) then coalesce(l.is_said_latest, false)
-                else coalesce(l.is_said_latest, l.is_latest)
-            end as is_latest,
-            coalesce(w.root_parent, l.id) as root,
-            case when w.id is null then 1 else w.place + 1 end as place,
-            coalesce(w.is_circular, false) as is_circular
-        from legacy as l
-        left join (
-            select w.id, w.place, w.is_circular, case when w.is_circular then w.root else k.parent end as root_parent
-            from walked as w
-            inner join linked as k on w.root = k.id
-        ) as w on l.id = w.id
-    ),
-
     branches as materialized (
         select k.parent as id, count(*) as children, (array_agg(k.id order by k.id))[:5] as first_children
         from linked as k
         group by k.parent
     ),
 
+    -- The walk was given rows below a root; the root itself stands one place above them.
+    walked_rows as materialized (
+        select
+            l.*,
+            coalesce(w.root_parent, l.id) as root,
+            case when w.id is null then 1 else w.place + 1 end as place,
+            coalesce(w.is_circular, false) as is_circular,
+            coalesce(b.children, 0) as children,
+            w.id is not null or b.id is not null as is_linked
+        from legacy as l
+        left join (
+            select w.id, w.place, w.is_circular, case when w.is_circular then w.root else k.parent end as root_parent
+            from walked as w
+            inner join linked as k on w.root = k.id
+        ) as w on l.id = w.id
+        left join branches as b on l.id = b.id
+    ),
+
+    -- Who says which version is the latest says of the others that they are not.
+    placed as materialized (
+        select
+            w.id, w.title, w.given_name, w.parent, w.number, w.is_numbered_along, w.is_logged, w.root, w.place, w.is_circular, w.children, w.is_linked,
+            case when said.root is not null then coalesce(w.is_said_latest, false) else coalesce(w.is_said_latest, w.is_latest) end as is_latest
+        from walked_rows as w
+        left join (select distinct r.root from walked_rows as r where r.is_said_latest) as said on w.root = said.root
+    ),
+
     chains as materialized (
         select
             p.root,
-            count(*) as versions,
+            1 as versions,
+            coalesce(p.given_name, p.title) as title,
+            p.given_name is not null as is_named,
+            false as is_circular,
+            false as is_forked,
+            null as forked_at,
+            p.is_latest::integer as latest_rows,
+            array[p.id] as latest_ids,
+            p.is_numbered_along,
+            num_nonnulls(p.number) as numbered,
+            coalesce((p.number = 1)::integer, 0) as numbered_in_order,
+            array[p.number] as numbers,
+            array[p.id] as first_ids,
+            1 as length
+        from placed as p
+        where not p.is_linked
+        union all
+        select
+            p.root,
+            count(*),
             coalesce(
                 max(p.given_name),
                 case when min(p.title) = max(p.title) and count(p.title) = count(*) then min(p.title) end
-            ) as title,
-            bool_or(p.given_name is not null) as is_named,
-            bool_or(p.is_circular) as is_circular,
-            coalesce(max(b.children), 0) > 1 as is_forked,
-            (array_agg(p.id order by p.id) filter (where b.children > 1))[1] as forked_at,
-            count(*) filter (where p.is_latest) as latest_rows,
-            (array_agg(p.id order by p.place) filter (where p.is_latest))[:5] as latest_ids,
-            bool_or(p.is_numbered_along) as is_numbered_along,
-            count(p.number) as numbered,
-            count(*) filter (where p.number = p.place) as numbered_in_order,
-            (array_agg(p.number order by p.place))[:5] as numbers,
-            (array_agg(p.id order by p.place))[:5] as first_ids,
-            max(p.place) as length
+            ),
+            bool_or(p.given_name is not null),
+            bool_or(p.is_circular),
+            max(p.children) > 1,
+            min(p.id) filter (where p.children > 1),
+            count(*) filter (where p.is_latest),
+            (array_agg(p.id order by p.place) filter (where p.is_latest))[:5],
+            bool_or(p.is_numbered_along),
+            count(p.number),
+            count(*) filter (where p.number = p.place),
+            (array_agg(p.number order by p.place))[:5],
+            (array_agg(p.id order by p.place))[:5],
+            max(p.place)
         from placed as p
-        left join branches as b on p.id = b.id
+        where p.is_linked
         group by p.root
     ),
 
@@ -105,7 +133,7 @@ begin
         select p.root, bool_or(p.is_latest and p.place = c.length) as last_is_latest
         from placed as p
         inner join chains as c on p.root = c.root
-        where c.versions > 1
+        where p.is_linked and c.versions > 1
         group by p.root
     ),
 
@@ -128,14 +156,15 @@ begin
     named as materialized (
         select
             c.*,
-            case
-                when c.title is not null and is_model_name(c.title) and t.title is null and r.name is null then c.title
-                else c.root
-            end as name,
-            c.title is not null and is_model_name(c.title) and (t.title is not null or r.name is not null) as title_is_taken
-        from chains as c
+            case when c.title_is_name and t.title is null and r.name is null then c.title else c.root end as name,
+            c.title_is_name and (t.title is not null or r.name is not null) as title_is_taken
+        from (select k.*, k.title is not null and is_model_name(k.title) as title_is_name from chains as k offset 0) as c
         left join titles as t on c.title = t.title
         left join registered_models as r on c.title = r.name
+    ),
+
+    clashes as materialized (
+        select n.name from named as n group by n.name having count(*) > 1
     ),
 
     asked as materialized (
@@ -172,7 +201,7 @@ begin
                     'why', 'the numbers are not 1 to n along the chain of parents'
                 ) end,
                 case
-                    when not is_model_name(n.name) then jsonb_build_object(
+                    when n.name = n.root and not is_model_name(n.name) then jsonb_build_object(
                         'field', 'name', 'seen', jsonb_build_object('title', left(n.title, 256), 'id', left(n.root, 256)), 'readings', '[]'::jsonb,
                         'why', 'neither the title nor the first version''s id can be the name of a model: 1 to 256 characters, no control characters'
                     )
@@ -180,7 +209,7 @@ begin
                         'field', 'name', 'seen', jsonb_build_object('name', n.title), 'readings', '[]'::jsonb,
                         'why', 'another model has this name'
                     )
-                    when count(*) over (partition by n.name) > 1 or (n.name = n.root and taken.name is not null) then jsonb_build_object(
+                    when clash.name is not null or (n.name = n.root and taken.name is not null) then jsonb_build_object(
                         'field', 'name', 'seen', jsonb_build_object('title', n.title, 'id', n.root), 'readings', '[]'::jsonb,
                         'why', 'another model has the id of this one as its name'
                     )
@@ -189,68 +218,88 @@ begin
         from named as n
         left join latest as l on n.root = l.root
         left join registered_models as taken on n.name = taken.name
+        left join clashes as clash on n.name = clash.name
     ),
 
-    of_rows as materialized (
+    -- A parent among the legacy models is a model.
+    strays as materialized (
+        select
+            p.id,
+            p.root,
+            jsonb_build_object(
+                'field', 'parent_version_id', 'seen', jsonb_build_object('parent_version_id', left(p.parent, 256)),
+                'readings', jsonb_build_array(null),
+                'why', case when m.id is null then 'the parent does not exist' else 'the parent is no model but a ' || m.artifact_type end
+            ) as question
+        from placed as p
+        left join artifacts as m on p.parent = m.id
+        where
+            p.parent is not null
+            and not exists (select from linked as k where k.id = p.id)
+            and m.artifact_type is distinct from 'model'
+    ),
+
+    planned as materialized (
         select
             p.id,
             p.root,
             p.place,
+            p.is_logged,
             k.title,
-            k.name,
-            k.questions || case
-                when p.parent is null or m.artifact_type = 'model' then '{}'::jsonb[]
-                else array[jsonb_build_object(
-                    'field', 'parent_version_id', 'seen', jsonb_build_object('parent_version_id', left(p.parent, 256)),
-                    'readings', jsonb_build_array(null),
-                    'why', case when m.id is null then 'the parent does not exist' else 'the parent is no model but a ' || m.artifact_type end
-                )]
-            end as questions
-        from placed as p
-        inner join asked as k on p.root = k.root
-        left join artifacts as m on p.parent = m.id
-    ),
-
-    planned as (
-        select
-            r.id,
-            r.root,
-            r.place,
-            r.title,
             -- One question about any row of a chain leaves the whole chain without its name.
-            case when not bool_or(cardinality(r.questions) > 0) over (partition by r.root) then r.name end as name,
-            to_jsonb(r.questions) as questions
-        from of_rows as r
-    ),
-
-    written as (
-        insert into backfill_log as b (artifact_id, chain_root, chain_place, chain_title, model_name, chain_questions)
-        select
-            p.id, p.root, p.place, p.title, p.name,
+            case when k.questions = '{}' and astray.root is null then k.name end as name,
             case
-                when p.name is null and p.questions = '[]' then jsonb_build_array(jsonb_build_object(
+                when k.questions = '{}' and astray.root is null then '[]'
+                when k.questions = '{}' and s.id is null then jsonb_build_array(jsonb_build_object(
                     'field', 'parent_version_id', 'seen', jsonb_build_object('chain', p.root), 'readings', '[]'::jsonb,
                     'why', 'another version of the same chain has an open question'
                 ))
-                else p.questions
-            end
+                when s.id is null then to_jsonb(k.questions)
+                else to_jsonb(k.questions || s.question)
+            end as questions
+        from placed as p
+        inner join asked as k on p.root = k.root
+        left join strays as s on p.id = s.id
+        left join (select distinct r.root from strays as r) as astray on p.root = astray.root
+    ),
+
+    -- Two statements: an INSERT with ON CONFLICT would hold memory for every row.
+    inserted as (
+        insert into backfill_log (artifact_id, chain_root, chain_place, chain_title, model_name, chain_questions)
+        select p.id, p.root, p.place, p.title, p.name, p.questions
         from planned as p
-        on conflict (artifact_id) do update
+        where not p.is_logged
+        returning 1
+    ),
+
+    updated as (
+        update backfill_log as b
         set
             outcome = 'planned',
-            chain_root = excluded.chain_root,
-            chain_place = excluded.chain_place,
-            chain_title = excluded.chain_title,
-            model_name = excluded.model_name,
-            chain_questions = excluded.chain_questions,
+            chain_root = p.root,
+            chain_place = p.place,
+            chain_title = p.title,
+            model_name = p.name,
+            chain_questions = p.questions,
             blocked = null
+        from planned as p
         where
-            b.outcome <> 'planned' and b.rules_digest is distinct from v_rules_digest
-            or b.blocked is null
-            and (b.chain_root, b.chain_place, b.chain_title, b.model_name, b.chain_questions)
-            is distinct from
-            (excluded.chain_root, excluded.chain_place, excluded.chain_title, excluded.model_name, excluded.chain_questions)
+            p.is_logged
+            and b.artifact_id = p.id
+            and (
+                b.outcome <> 'planned' and b.rules_digest is distinct from v_rules_digest
+                or b.blocked is null
+                and (b.chain_root, b.chain_place, b.chain_title, b.model_name, b.chain_questions)
+                is distinct from
+                (p.root, p.place, p.title, p.name, p.questions)
+            )
         returning 1
+    ),
+
+    written as (
+        select 1 from inserted
+        union all
+        select 1 from updated
     )
 
     select count(*) into v_planned from written;

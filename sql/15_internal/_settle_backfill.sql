@@ -122,8 +122,8 @@ begin
         select b.model_name, array_agg(b.artifact_id order by b.chain_place) as ids
         from backfill_log as b
         where
-            b.model_name in (select m.model_name from backfill_log as m where m.artifact_id = any(artifact_ids))
-            and b.chain_root in (select m.chain_root from backfill_log as m where m.artifact_id = any(artifact_ids))
+            b.chain_root in (select m.chain_root from backfill_log as m where m.artifact_id = any(artifact_ids))
+            and b.model_name is not null
             and b.promoted_by is not null
             and not b.answers ? 'promotion_state'
         group by b.model_name
@@ -140,17 +140,23 @@ begin
     from claims as c
     where b.artifact_id = any(c.ids) and b.artifact_id = any(artifact_ids);
 
+    -- By index for each name, here and below: a join planned while the table was empty would read it whole ever after.
     insert into registered_models (name)
     select distinct b.model_name
     from backfill_log as b
-    where b.artifact_id = any(artifact_ids) and b.model_name is not null
+    left join lateral (select true as is_there from registered_models as r where r.name = b.model_name limit 1) as r on true
+    where b.artifact_id = any(artifact_ids) and b.model_name is not null and r.is_there is null
     order by b.model_name
     on conflict (name) do nothing;
     perform
-    from registered_models as r
-    where r.name in (select b.model_name from backfill_log as b where b.artifact_id = any(artifact_ids))
-    order by r.name
-    for no key update;
+    from (
+        select b.model_name
+        from backfill_log as b
+        where b.artifact_id = any(artifact_ids) and b.model_name is not null
+        group by b.model_name
+        order by b.model_name
+    ) as b
+    cross join lateral (select from registered_models as r where r.name = b.model_name for no key update) as r;
 
     -- Name and place for every row of a chain that can be told, its validated metadata for every row without a question.
     with lengths as materialized (
@@ -181,24 +187,7 @@ begin
         and b.model_name is not null
         and (b.outcome = 'backfilled' or a.name is null);
 
-    insert into model_versions (
-        artifact_id, model_name, promotion_notes, code_repo_url, code_commit_sha, code_entrypoint,
-        training_started_at, training_completed_at, trained_by, gpu_allocation_id
-    )
-    select
-        b.artifact_id,
-        b.model_name,
-        _open_questions(b.questions),
-        c.code_repo_url, c.code_commit_sha, c.code_entrypoint,
-        c.training_started_at, c.training_completed_at, c.trained_by, c.gpu_allocation_id
-    from unnest(artifact_ids) as i (id)
-    inner join backfill_log as b on i.id = b.artifact_id
-    cross join lateral jsonb_to_record(coalesce(b.became -> 'columns', '{}')) as c (
-        code_repo_url text, code_commit_sha text, code_entrypoint text,
-        training_started_at timestamptz, training_completed_at timestamptz, trained_by text, gpu_allocation_id text
-    )
-    where not exists (select from model_versions as v where v.artifact_id = b.artifact_id);
-
+    -- Before those are inserted that have none yet.
     update model_versions as v
     set
         model_name = b.model_name,
@@ -216,25 +205,46 @@ begin
         training_started_at timestamptz, training_completed_at timestamptz, trained_by text, gpu_allocation_id text
     )
     where
-        b.artifact_id = any(artifact_ids)
-        and v.artifact_id = b.artifact_id
+        v.artifact_id = any(artifact_ids)
+        and b.artifact_id = v.artifact_id
         and (v.model_name is distinct from b.model_name or v.promotion_notes is distinct from _open_questions(b.questions));
 
+    insert into model_versions (
+        artifact_id, model_name, is_external, external_source_url, external_source_version, base_model_id, benchmark_id,
+        training_params_json, eval_metrics_json, promotion_notes, code_repo_url, code_commit_sha, code_entrypoint,
+        training_started_at, training_completed_at, trained_by, gpu_allocation_id
+    )
+    select
+        b.artifact_id, b.model_name, f.is_external, f.external_source_url, f.external_source_version, f.base_model_id, f.benchmark_id,
+        f.training_params, f.eval_metrics, _open_questions(b.questions), c.code_repo_url, c.code_commit_sha, c.code_entrypoint,
+        c.training_started_at, c.training_completed_at, c.trained_by, c.gpu_allocation_id
+    from unnest(artifact_ids) as i (id)
+    inner join backfill_log as b on i.id = b.artifact_id
+    left join lateral (select true as is_there from model_versions as v where v.artifact_id = i.id limit 1) as v on true
+    cross join lateral _declared_facts(case b.outcome when 'backfilled' then b.became -> 'metadata' end) as f
+    cross join lateral jsonb_to_record(coalesce(b.became -> 'columns', '{}')) as c (
+        code_repo_url text, code_commit_sha text, code_entrypoint text,
+        training_started_at timestamptz, training_completed_at timestamptz, trained_by text, gpu_allocation_id text
+    )
+    where v.is_there is null;
+
     -- Adoption is no review: the legacy row itself says that it was in service, by a rule that everybody can read.
-    perform _transition(b.artifact_id, '{candidate}', 'promoted', 'adopted: ' || coalesce(b.promoted_by, 'a person''s answer'), null)
+    perform _move_versions(array_agg(b.artifact_id), 'promoted', array_agg('adopted: ' || coalesce(b.promoted_by, 'a person''s answer')))
     from unnest(artifact_ids) as i (id)
     inner join backfill_log as b on i.id = b.artifact_id
     -- Looked up one by one: by its state it would be one of a million candidates.
-    cross join lateral (
-        select v.promotion_state from model_versions as v where v.artifact_id = i.id offset 0
-    ) as v
+    cross join lateral (select w.promotion_state from model_versions as w where w.artifact_id = i.id limit 1) as v
+    left join lateral (
+        select true as is_there
+        from model_versions as other
+        where other.model_name = b.model_name and other.promotion_state = 'promoted'
+        limit 1
+    ) as promoted on true
     where
         b.outcome = 'backfilled'
         and coalesce(b.answers ->> 'promotion_state' = 'promoted', b.promoted_by is not null)
         and v.promotion_state = 'candidate'
-        and not exists (
-            select from model_versions as other where other.model_name = b.model_name and other.promotion_state = 'promoted'
-        );
+        and promoted.is_there is null;
 
     return query
     select
@@ -243,7 +253,7 @@ begin
         count(*) filter (where v.promotion_state = 'promoted')
     from unnest(artifact_ids) as i (id)
     inner join backfill_log as b on i.id = b.artifact_id
-    inner join model_versions as v on i.id = v.artifact_id;
+    cross join lateral (select w.promotion_state from model_versions as w where w.artifact_id = i.id limit 1) as v;
 end
 $function$;
 

@@ -28,6 +28,9 @@ begin
     if not dry_run then
         commit;
     end if;
+    if v_planned > batch_size then
+        raise notice '%% rows to do', v_planned;
+    end if;
     loop
         select * into v_batch from %1$I._backfill_batch(batch_size);
         exit when v_batch.done = 0;

@@ -180,3 +180,43 @@ def test_a_backend_that_dies_in_the_middle_leaves_whole_batches(legacy):
     assert legacy.value(f"{placed} and not exists (select from model_versions where artifact_id = id)") == 0
     legacy.backfill()
     assert legacy.value("select count(*) from model_versions") == 8
+
+
+def test_two_that_wait_for_each_other_both_come_to_their_end(legacy):
+    """A batch that loses a deadlock is repeated: nothing of it was wrong."""
+    legacy.add("a")
+    legacy.add("b")
+    legacy.adopt()
+    with ThreadPoolExecutor() as pool, legacy.connect() as other, legacy.connect() as observer:
+        # The other never looks for deadlocks: it is the backfill that finds this one, and gives way.
+        other.execute("set deadlock_timeout = '1h'")
+        other.execute("begin; update artifacts set title = title where id = 'b'")
+        running = pool.submit(legacy.backfill)
+        query = "select pid from pg_stat_activity where query like 'call backfill%' and wait_event_type = 'Lock'"
+        wait_until(lambda: observer.execute(query).fetchone(), "the backfill to wait")
+        other.execute("update artifacts set title = title where id = 'a'")
+        other.execute("commit")
+        assert running.result(timeout=30).startswith("2 rows done: 2 backfilled")
+
+
+@pytest.mark.slow
+def test_a_batch_reads_no_more_of_what_others_have_written_than_the_first(legacy):
+    """The tables that it fills are empty when its statements are planned, and known to be."""
+    legacy.run(
+        """
+        insert into artifacts (id, artifact_type, title, metadata, version_number, parent_version_id, is_latest)
+        select 'm' || i, 'model', 'M' || (i + 1) / 2, '{"is_external": true, "model_family": "f", "framework": "f",
+            "external_source_url": "https://example.org/m", "external_source_version": "1"}',
+            2 - i % 2, case when i % 2 = 0 then 'm' || (i - 1) end, 1 - i % 2
+        from generate_series(1, 2400) as i
+        """
+    )
+    legacy.adopt()
+    legacy.run("vacuum analyze")
+    assert legacy.backfill("batch_size => 50").startswith("2400 rows done: 2400 backfilled")
+    query = """
+        select sum(idx_tup_read) from pg_stat_user_indexes where relname in ('model_versions', 'registered_models')
+    """
+    # The numbers of a session come in when it has ended.
+    wait_until(lambda: legacy.value(query) > 2400, "the statistics of the backfill's session")
+    assert legacy.value(query) < 25 * 2400

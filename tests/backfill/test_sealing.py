@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from factories import internal_metadata
+from factories import internal_metadata, meet_policies
 from refusals import refused
 
 
@@ -51,6 +51,7 @@ def test_after_sealing_the_registry_goes_on(legacy):
     legacy.backfill()
     legacy.value("select seal_legacy()")
     with legacy.connect() as conn:
+        meet_policies(conn, "b")
         conn.execute("select promote_model('b')")
     assert legacy.version("b") == ("A", 2, True, 1, "promoted")
     assert legacy.value("select metadata from artifacts where id = 'a'") == internal_metadata()

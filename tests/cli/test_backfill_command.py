@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import psycopg
@@ -121,6 +122,27 @@ def test_the_summary_as_json_holds_every_question(legacy_url):
     }
 
 
+def test_sessions_share_the_work_and_are_counted_together(legacy_url, legacy):
+    with psycopg.connect(legacy_url) as holder, ThreadPoolExecutor() as pool:
+        holder.execute("select from atlas.artifacts where id = 'cells-1' for update")
+        running = pool.submit(run, legacy_url, "backfill", "--batch-size", "1", "--workers", "2")
+        # The one waits for the row that is held; the other does the rest meanwhile.
+        settled = "select count(*) from backfill_log where outcome <> 'planned'"
+        wait_until(lambda: legacy.execute(settled).fetchone() == (4,), "the other session to settle the rest")
+        assert schema_versions(legacy) == ALL_LEGACY | {"risk-1": 1}
+        holder.rollback()
+        ended = running.result(timeout=30)
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[:5] == [
+        "Done.",
+        "rows looked at: 5",
+        "backfilled: 2",
+        "promoted, because their rows say that they are in service: 1",
+        "wait for a person: 3",
+    ]
+    assert schema_versions(legacy) == SETTLED
+
+
 def test_check_changes_nothing_and_exits_with_one_while_a_legacy_model_is_left(legacy_url, legacy):
     before = run(legacy_url, "backfill", "--check")
     assert (before.returncode, before.stdout.splitlines()) == (
@@ -147,6 +169,15 @@ def test_check_changes_nothing_and_exits_with_one_while_a_legacy_model_is_left(l
             "Next: atlas seal makes rows without validated metadata impossible.",
         ],
     )
+
+
+def test_who_may_backfill_may_check_what_is_left(legacy_url):
+    url = as_url(legacy_url).replace("//postgres", "//test_reviewer")
+    done = run(url, "backfill")
+    assert (done.returncode, done.stdout.splitlines()[1]) == (0, "rows looked at: 5")
+    checked = run(url, "backfill", "--check")
+    assert (checked.returncode, checked.stderr) == (1, "")
+    assert checked.stdout.splitlines()[0] == "legacy models left: 3"
 
 
 def answer_everything(conn: psycopg.Connection) -> None:
@@ -190,7 +221,9 @@ def test_a_role_that_may_not_backfill_is_one_line(legacy_url):
     assert ended.stderr.startswith("atlas: permission denied for ")
 
 
-@pytest.mark.parametrize("options", [["--batch-size", "0"], ["--batch-size", "100001"], ["--check", "--dry-run"]])
+@pytest.mark.parametrize(
+    "options", [["--batch-size", "0"], ["--batch-size", "100001"], ["--workers", "0"], ["--check", "--dry-run"]]
+)
 def test_a_wrong_command_line_is_a_usage_error(options):
     assert atlas("backfill", *options).returncode == 2
 
@@ -208,7 +241,7 @@ def blocked_at_the_last_model(url: str, conn: psycopg.Connection, *options: str)
     """The command, one model a transaction, waiting for the lock of the last; gives it, and its server process id."""
     with psycopg.connect(url) as holder:
         holder.execute("select from atlas.artifacts where id = 'risk-1' for update")
-        command = [*PROGRAM, "backfill", "--batch-size", "1", *options]
+        command = [*PROGRAM, "backfill", "--batch-size", "1", "--workers", "1", *options]
         pipe = subprocess.PIPE
         environment = environment_with(DATABASE_URL=as_url(url))
         with subprocess.Popen(command, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
@@ -274,12 +307,12 @@ def test_a_killed_command_ends_its_session(legacy_url, legacy):
 def test_a_terminal_shows_a_bar_with_the_time_left(legacy_url):
     with psycopg.connect(legacy_url) as holder:
         holder.execute("select from atlas.artifacts where id = 'cells-1' for update")
-        with Terminal("backfill", "--batch-size", "1", DATABASE_URL=as_url(legacy_url)) as terminal:
+        with Terminal("backfill", "--batch-size", "1", "--workers", "1", DATABASE_URL=as_url(legacy_url)) as terminal:
             terminal.wait_for("0 %  0 rows")
             time.sleep(2.1)  # the server tells of its progress every two seconds
             holder.rollback()
             assert terminal.end() == 0
-    assert re.search(r"backfilling [━╺]+ +20 %  1 rows, about [0-9]+ s left 0:00:0[23]", terminal.shown())
+    assert re.search(r"backfilling [━╺]+ +20 %  1 rows, about [0-9]+ s left 0:00:0[2-9]", terminal.shown())
     assert "Done.\nrows looked at: 5\n" in terminal.shown()
 
 

@@ -13,7 +13,9 @@ import click
 from atlas_models import backfill_run
 from atlas_models.backfill_run import (
     DEFAULT_BATCH_SIZE,
+    DEFAULT_WORKERS,
     MAX_BATCH_SIZE,
+    MAX_WORKERS,
     Backfill,
     BackfillStoppedError,
     Waiting,
@@ -22,6 +24,7 @@ from atlas_models.command_line import (
     INTERRUPTED,
     database_url,
     exit_codes,
+    json_option,
     one_line_errors,
     refuse,
     say,
@@ -40,7 +43,7 @@ _STANDARD_OUTPUT = "-"
 
 _BACKFILL_EPILOG = """\b
 Examples:
-  atlas backfill --dry-run     # how many rows could be backfilled, how many would wait; writes nothing
+  atlas backfill --dry-run     # how many would be backfilled, how many wait
   atlas backfill
   atlas backfill --check       # in a script: is any legacy model left?
   atlas backfill --json | jq .questions
@@ -51,7 +54,7 @@ Examples:
 )
 
 
-@click.command(epilog=_BACKFILL_EPILOG)
+@click.command(epilog=_BACKFILL_EPILOG, short_help="Turns legacy models into versions.")
 @url_option
 @schema_option
 @click.option("--dry-run", is_flag=True, help="Do everything in one transaction and roll it back.")
@@ -63,9 +66,18 @@ Examples:
     show_default=True,
     help="How many models, with all their versions, one transaction takes.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, MAX_WORKERS),
+    default=DEFAULT_WORKERS,
+    show_default=True,
+    help="How many sessions share the work, where it is more than a batch; no more than the server has cores.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as one JSON object.")
 @one_line_errors
-def backfill(url: str | None, schema: str, dry_run: bool, check: bool, batch_size: int, as_json: bool) -> None:
+def backfill(
+    url: str | None, schema: str, dry_run: bool, check: bool, batch_size: int, workers: int, as_json: bool
+) -> None:
     """Turns the legacy models of an adopted table into registered versions.
 
     What a row says without doubt is taken over, each change by a rule that can be read afterwards; whatever could mean
@@ -74,7 +86,8 @@ def backfill(url: str | None, schema: str, dry_run: bool, check: bool, batch_siz
     """
     if check and dry_run:
         raise click.UsageError("--check and --dry-run exclude each other.")
-    with connect(database_url(url), application_name="atlas backfill") as connection:
+    database = database_url(url)
+    with connect(database, application_name="atlas backfill") as connection:
         if check:
             with database_errors():
                 left = backfill_run.legacy_models(connection, schema)
@@ -83,7 +96,15 @@ def backfill(url: str | None, schema: str, dry_run: bool, check: bool, batch_siz
             sys.exit(1 if left else 0)
         try:
             with show_progress("rows") as progress:
-                done = backfill_run.run(connection, schema, batch_size=batch_size, dry_run=dry_run, progress=progress)
+                done = backfill_run.run(
+                    connection,
+                    schema,
+                    batch_size=batch_size,
+                    dry_run=dry_run,
+                    workers=workers,
+                    connect_helper=lambda: connect(database, application_name="atlas backfill, helping"),
+                    progress=progress,
+                )
         except BackfillStoppedError as error:
             refuse(error.message, error.hint)
             sys.exit(INTERRUPTED if error.interrupted else 1)
@@ -91,25 +112,33 @@ def backfill(url: str | None, schema: str, dry_run: bool, check: bool, batch_siz
 
 
 @click.command(
-    epilog=exit_codes("sealed, now or before", "a legacy model is left; each is listed with what it waits for")
+    short_help="Makes legacy rows impossible from now on.",
+    epilog="\b\nExamples:\n  atlas backfill --check && atlas seal\n  atlas seal --json | jq .sealed_now\n\n"
+    + exit_codes("sealed, now or before", "a legacy model is left; each is listed with what it waits for"),
 )
 @url_option
 @schema_option
+@json_option
 @one_line_errors
-def seal(url: str | None, schema: str) -> None:
+def seal(url: str | None, schema: str, as_json: bool) -> None:
     """Ends the time of legacy rows: from then on no model can be without validated metadata.
 
     Refused while any legacy model is left.
     """
     with connect(database_url(url), application_name="atlas seal") as connection:
         sealed = Registry(connection, schema=schema).seal_legacy()
-    if sealed:
+    if as_json:
+        _show({"sealed": True, "sealed_now": sealed})
+    elif sealed:
         click.echo("Sealed: every model has validated metadata, and no row without it can come in again.")
     else:
         click.echo("Nothing to do: it is sealed already.")
 
 
-@click.command(epilog=exit_codes("written", "failed"))
+@click.command(
+    short_help="What became of every legacy row, as Markdown.",
+    epilog="\b\nExamples:\n  atlas report report.md\n  atlas report --all | less\n\n" + exit_codes("written", "failed"),
+)
 @click.argument("file", required=False, default=_STANDARD_OUTPUT)
 @url_option
 @schema_option
@@ -123,8 +152,9 @@ def seal(url: str | None, schema: str) -> None:
 @click.option(
     "--all", "all_artifacts", is_flag=True, help="Give each legacy model its section, however many there are."
 )
+@json_option
 @one_line_errors
-def report(file: str, url: str | None, schema: str, max_artifacts: int, all_artifacts: bool) -> None:
+def report(file: str, url: str | None, schema: str, max_artifacts: int, all_artifacts: bool, as_json: bool) -> None:
     """Writes what became of every legacy row as Markdown: into FILE, or to standard output.
 
     Old and new state side by side, each change with its rule, each open question. It holds no times of the run: the
@@ -133,6 +163,8 @@ def report(file: str, url: str | None, schema: str, max_artifacts: int, all_arti
     with connect(database_url(url), application_name="atlas report") as connection:
         registry = Registry(connection, schema=schema)
         text = registry.migration_report(max_artifacts=None if all_artifacts else max_artifacts)
+    if as_json:
+        text = json.dumps({"markdown": text}, ensure_ascii=False) + "\n"
     if file == _STANDARD_OUTPUT:
         click.echo(text, nl=False)
         return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
@@ -15,12 +16,16 @@ from psycopg.rows import TupleRow
 
 from atlas_models.connections import notice_lost_clients
 from atlas_models.errors import ConnectionFailed, NotAllowed, RegistryMissing, from_database
+from atlas_models.migration_errors import DatabaseUnreachableError
 from atlas_models.terminal import Progress
 
 DEFAULT_BATCH_SIZE = 1000
 MAX_BATCH_SIZE = 100_000
+DEFAULT_WORKERS = 2
+MAX_WORKERS = 16
 
 # What backfill_model_versions() tells in its notices; tests hold the two together.
+_TO_DO = re.compile(r"([0-9]+) rows to do")
 _SO_FAR = re.compile(r"([0-9]+) of ([0-9]+) rows done, [0-9]+ a second, about ([0-9]+) s left")
 _AT_THE_END = re.compile(
     r"(?:dry run, nothing was written; )?([0-9]+) rows done: ([0-9]+) backfilled \(([0-9]+) of them promoted\),"
@@ -110,6 +115,8 @@ def run(
     *,
     batch_size: int = DEFAULT_BATCH_SIZE,
     dry_run: bool = False,
+    workers: int = 1,
+    connect_helper: Callable[[], Connection] | None = None,
     progress: Progress,
 ) -> Backfill:
     """Backfills every legacy model that is not settled, in batches that are committed as they are done.
@@ -118,7 +125,9 @@ def run(
         connection: In autocommit mode, outside of a transaction.
         schema: The schema that holds the registry.
         batch_size: How many models (chains of versions) one transaction takes, 1 to 100,000.
-        dry_run: Whether everything is done in one transaction that is rolled back.
+        dry_run: Whether everything is done in one transaction that is rolled back; by one session, then.
+        workers: How many sessions share the work, where it is more than a batch.
+        connect_helper: Opens the connections of all sessions but the first; None: there is only the first.
         progress: Is told how far it is, in rows.
 
     Returns:
@@ -129,14 +138,20 @@ def run(
     """
     last: list[str] = []
     began = time.monotonic()
+    helpers = _Helpers(None if dry_run else connect_helper, schema, batch_size)
 
     def take(notice: psycopg.errors.Diagnostic) -> None:
         message = notice.message_primary or ""
-        if found := _SO_FAR.fullmatch(message):
-            done, total, seconds_left = map(int, found.groups())
-            if not last:
-                progress.start("backfilling", total)
-            progress.update(done, done, seconds_left)
+        if found := _TO_DO.fullmatch(message):
+            total = int(found[1])
+            progress.start("backfilling", total)
+            # What is planned is committed by now; before, they would find nothing to do.
+            helpers.start(min(workers - 1, (total - 1) // batch_size))
+        elif found := _SO_FAR.fullmatch(message):
+            own, total, seconds_left = map(int, found.groups())
+            done = own + helpers.done()
+            left = max(total - done, 0)
+            progress.update(done, done, -(-seconds_left * left * own // (max(total - own, 1) * done)))
         last[:] = [message]
 
     call = sql.SQL("call {}(batch_size => {}, dry_run => {})").format(
@@ -150,6 +165,10 @@ def run(
         connection.add_notice_handler(take)
         try:
             connection.execute(call)
+            helped = helpers.finish()
+        except BaseException:
+            helpers.stop()
+            raise
         finally:
             connection.remove_notice_handler(take)
         counts = _AT_THE_END.fullmatch(last[0] if last else "")
@@ -157,7 +176,9 @@ def run(
             raise BackfillStoppedError(
                 "the backfill ended without saying what it did", hint="deploy the code of this version: atlas migrate"
             )
-        rows, backfilled, promoted, queued = map(int, counts.groups())
+        rows, backfilled, promoted, queued = (
+            int(own) + more for own, more in zip(counts.groups(), helped, strict=True)
+        )
         outcome: Literal["written", "dry_run", "nothing_to_do"] = "written" if rows else "nothing_to_do"
         return Backfill(
             outcome="dry_run" if dry_run else outcome,
@@ -168,6 +189,70 @@ def run(
             seconds=time.monotonic() - began,
             waiting=waiting(connection, schema),
         )
+
+
+class _Helpers:
+    """Further sessions, each in a thread of its own, that settle batches until nothing is left that nobody is at."""
+
+    def __init__(self, connect: Callable[[], Connection] | None, schema: str, batch_size: int) -> None:
+        self._connect = connect
+        self._batch = sql.SQL("select done, backfilled, promoted, queued from {}({})").format(
+            sql.Identifier(schema, "_backfill_batch"), batch_size
+        )
+        self._threads: list[threading.Thread] = []
+        self._connections: list[Connection] = []
+        # A list of the counts of each batch: appending to it needs no lock.
+        self._batches: list[tuple[int, int, int, int]] = []
+        self._errors: list[Exception] = []
+        self._stopped = False
+
+    def start(self, count: int) -> None:
+        """Let so many begin."""
+        if self._connect is not None:
+            for _ in range(count):
+                thread = threading.Thread(target=self._work, args=[self._connect])
+                thread.start()
+                self._threads.append(thread)
+
+    def done(self) -> int:
+        """How many rows they have settled so far."""
+        return sum(batch[0] for batch in self._batches)
+
+    def finish(self) -> tuple[int, int, int, int]:
+        """Wait for their last batches; return rows done, backfilled, promoted, queued. Raises what ended one early."""
+        for thread in self._threads:
+            thread.join()
+        if self._errors:
+            raise self._errors[0]
+        done, backfilled, promoted, queued = (sum(counts) for counts in zip((0, 0, 0, 0), *self._batches, strict=True))
+        return done, backfilled, promoted, queued
+
+    def stop(self) -> None:
+        """End them as soon as can be; what they have committed stays."""
+        self._stopped = True
+        for connection in list(self._connections):
+            connection.cancel()
+        for thread in self._threads:
+            thread.join()
+
+    def _work(self, connect: Callable[[], Connection]) -> None:
+        try:
+            connection = connect()
+        except DatabaseUnreachableError:
+            return  # no connection is left, perhaps: the others do the work
+        try:
+            with connection:
+                self._connections.append(connection)
+                notice_lost_clients(connection)
+                connection.execute("set statement_timeout = 0")
+                while not self._stopped:
+                    batch = connection.execute(self._batch).fetchone()
+                    assert batch is not None
+                    if batch[0] == 0:
+                        return
+                    self._batches.append((batch[0], batch[1], batch[2], batch[3]))
+        except Exception as error:
+            self._errors.append(error)
 
 
 def waiting(connection: Connection, schema: str) -> Waiting:
@@ -205,11 +290,10 @@ def legacy_models(connection: Connection, schema: str) -> int:
     """Counts the legacy models that are left, whether the backfill has seen them or not.
 
     Args:
-        connection: May read the table ``artifacts``.
+        connection: May run the backfill.
         schema: The schema that holds the registry.
     """
-    query = sql.SQL("select count(*) from {} where metadata_schema_version = 0")
-    row = connection.execute(query.format(sql.Identifier(schema, "artifacts"))).fetchone()
+    row = connection.execute(sql.SQL("select {}()").format(sql.Identifier(schema, "_legacy_models"))).fetchone()
     assert row is not None
     return int(row[0])
 
