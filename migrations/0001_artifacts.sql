@@ -10,7 +10,7 @@ do $do$
 declare
     v_role text;
 begin
-    foreach v_role in array array['atlas_owner', 'atlas_registrar', 'atlas_reviewer', 'atlas_reader'] loop
+    foreach v_role in array array['atlas_owner', 'atlas_registrar', 'atlas_reviewer', 'atlas_steward', 'atlas_reader'] loop
         if to_regrole(v_role) is null then
             begin
                 execute format('create role %I nologin', v_role);
@@ -19,7 +19,7 @@ begin
             end;
         end if;
     end loop;
-    foreach v_role in array array['atlas_registrar', 'atlas_reviewer'] loop
+    foreach v_role in array array['atlas_registrar', 'atlas_reviewer', 'atlas_steward'] loop
         if not pg_has_role(v_role, 'atlas_reader', 'member') then
             begin
                 execute format('grant atlas_reader to %I', v_role);

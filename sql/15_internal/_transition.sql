@@ -1,6 +1,7 @@
 -- The one inner transition behind promote_model() and its siblings: locks name, artifact, version, in this order, then moves.
 create or replace function _transition(
-    artifact_id text, from_states text[], to_state text, notes text, expected_state text
+    artifact_id text, from_states text[], to_state text, notes text, expected_state text,
+    is_gated boolean default false, override_reason text default null
 )
 returns table (name text, version_number integer, from_state text, superseded text)
 language plpgsql volatile called on null input parallel unsafe security invoker
@@ -11,6 +12,7 @@ declare
     v_artifact record;
     v_state text;
     v_superseded text;
+    v_outcome jsonb;
 begin
     if expected_state not in ('candidate', 'promoted', 'rejected', 'superseded') then
         raise exception 'there is no promotion state %', expected_state using
@@ -18,7 +20,7 @@ begin
             detail = '/expected_state: must be candidate, promoted, rejected or superseded',
             hint = 'Leave it out to move the version whatever its state.';
     end if;
-    select a.name, a.version_number into v_artifact
+    select a.name, a.version_number, a.metadata_schema_version into v_artifact
     from artifacts as a
     where a.id = _transition.artifact_id and a.artifact_type = 'model';
     if not found then
@@ -60,18 +62,23 @@ begin
             end;
     end if;
 
+    -- Behind the locks: what was committed before them counts.
+    if is_gated and v_artifact.metadata_schema_version > 0 then
+        v_outcome := _require_gates(_transition.artifact_id, override_reason);
+    end if;
+    perform _state_change(coalesce(override_reason, notes), v_outcome ->> 'gates', v_outcome -> 'evidence');
     if to_state = 'promoted' then
         select v.artifact_id into v_superseded
         from model_versions as v
         where v.model_name = v_artifact.name and v.promotion_state = 'promoted';
     end if;
-    update model_versions as v
-    set promotion_state = to_state, promotion_notes = coalesce(notes, v.promotion_notes)
-    where v.artifact_id = _transition.artifact_id;
+    perform _move_versions(array[_transition.artifact_id], to_state, array[notes]);
+    perform _state_change();
     return query select v_artifact.name, v_artifact.version_number, v_state, v_superseded;
 end
 $function$;
 
-comment on function _transition(text, text[], text, text, text) is
+comment on function _transition(text, text[], text, text, text, boolean, text) is
 $$Moves a version from one of from_states to another promotion state, in the caller's transaction. P0002 for an unknown id,
-MR004 for a model without its version row, MR002 when the version is not in expected_state, MR001 when it is in none of from_states.$$;
+MR004 for a model without its version row, MR002 when the version is not in expected_state, MR001 when it is in none of from_states.
+is_gated, for a promotion: MR011 when it does not meet its gates and policies, unless override_reason is given.$$;

@@ -5,7 +5,11 @@ language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
 as $function$
 begin
-    if not exists (select from model_versions as v where v.artifact_id = new.id) then
+    if
+        not exists (select from model_versions as v where v.artifact_id = new.id)
+        -- The transaction may have taken it away again.
+        and exists (select from artifacts as a where a.id = new.id)
+    then
         raise exception 'model % has no row in model_versions', new.id using
             errcode = 'MR004',
             detail = format('/id: %s stands in artifacts and not in model_versions', new.id),

@@ -18,7 +18,10 @@ begin
             else v.training_params_json
         end,
         eval_metrics_json = case
-            when v.eval_metrics_json is not distinct from was.eval_metrics then f.eval_metrics
+            when
+                v.eval_metrics_json is not distinct from was.eval_metrics
+                and not exists (select from model_evaluations as e where e.artifact_id = v.artifact_id)
+                then f.eval_metrics
             else v.eval_metrics_json
         end
     from

@@ -11,7 +11,8 @@ begin
     if new.artifact_type <> 'model' or new.name is null then
         return null;
     end if;
-    if (select a.is_latest from artifacts as a where a.name = new.name order by a.version_number desc limit 1) is not true then
+    -- No row at all: the transaction took the last version away.
+    if (select a.is_latest is true from artifacts as a where a.name = new.name order by a.version_number desc limit 1) = false then
         select a.id, a.version_number
         into v_highest
         from artifacts as a

@@ -127,7 +127,7 @@ begin
             schema = current_schema(), table = 'backfill_log', column = 'answers';
     end if;
     select b.outcome, jsonb_array_length(b.questions)
-    into resolve_backfill_review.outcome, resolve_backfill_review.open_questions
+    into outcome, open_questions
     from backfill_log as b
     where b.artifact_id = v_review.artifact_id;
 end

@@ -11,7 +11,7 @@ import pytest
 
 from atlas_models.migration_runner import migrate
 from atlas_models.server_programs import find_or_install
-from factories import Registered, external_metadata, internal_metadata, register, register_many
+from factories import Registered, external_metadata, internal_metadata, meet_policies, register, register_many
 from old_catalogues import POSTGRES_TABLE, SMALL_TABLE, SQLITE_TABLE
 from refusals import refused
 
@@ -191,6 +191,7 @@ def test_models_are_registered_and_promoted_beside_the_legacy_ones(adopted):
         Registered("r3", 3, True),
         Registered("z1", 1, True),
     ]
+    meet_policies(adopted, "r1", "r2")
     for artifact_id in ("r1", "r2"):
         adopted.execute("select promote_model(%s)", [artifact_id])
     adopted.execute("select reject_model('r3')")
@@ -271,6 +272,7 @@ def test_a_collation_of_its_own_does_not_part_the_table_from_the_versions(catalo
     catalogue.adopt()
     with catalogue.connect() as conn:
         register(conn, "x", artifact_id="x1", parent_version_id="m")
+        meet_policies(conn, "x1")
         conn.execute("select promote_model('x1')")
         assert conn.execute("select artifact_id, parent_version_id from models").fetchall() == [("x1", "m")]
 
@@ -344,6 +346,7 @@ def test_a_dump_of_an_adopted_database_comes_back_whole(catalogue, new_database,
     catalogue.adopt()
     with catalogue.connect() as conn:
         register(conn, "risk", artifact_id="r1", parent_version_id="old-1")
+        meet_policies(conn, "r1")
         conn.execute("select promote_model('r1')")
     programs = find_or_install(print)
     target, file = new_database(), str(tmp_path / "dump")

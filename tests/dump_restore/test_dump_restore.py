@@ -41,6 +41,13 @@ def filled(conn: psycopg.Connection, database_url: str) -> str:
     for artifact_id in ("m9", "m8", "z-base"):
         conn.execute("select promote_model(%s)", [artifact_id])
     conn.execute("select reject_model('m7', 'not enough')")
+    conn.execute(
+        "select record_evaluation('m6', metrics => '{\"auroc\": 0.1}', eval_dataset_artifact_id => 'a-dataset')"
+    )
+    conn.execute("select set_promotion_gate('auroc', '>=', 0.3, model_name => 'churn')")
+    conn.execute("select set_promotion_policy('churn', require_second_person => false)")
+    register(conn, "churn", artifact_id="deleted")
+    conn.execute("select delete_model('deleted', 'a trial')")
     register_many(
         conn,
         [{"name": f"bulk {i % 7}", "metadata": internal_metadata(base_model_id=f"m{9 - i % 4}")} for i in range(200)],
@@ -97,7 +104,7 @@ def test_every_row_comes_back_and_the_second_dump_equals_the_first(
 
 @both_ways
 def test_a_restored_registry_goes_on_counting_promoting_and_refusing(restored: psycopg.Connection) -> None:
-    assert register(restored, "churn", artifact_id="new", parent_version_id="m6") == Registered("new", 5, True)
+    assert register(restored, "churn", artifact_id="new", parent_version_id="m6") == Registered("new", 6, True)
     again = register(
         restored,
         "churn",
@@ -108,7 +115,10 @@ def test_a_restored_registry_goes_on_counting_promoting_and_refusing(restored: p
         idempotency_key="key 0",
     )
     assert again == Registered("m9", 1, False)
-    assert restored.execute("select * from promote_model('new')").fetchall() == [("churn", 5, "m8")]
+    with refused("MR011", detail="/auroc: wanted >= 0.3, missing"):
+        restored.execute("select promote_model('new')")
+    restored.execute("select record_evaluation('new', metrics => '{\"auroc\": 0.30000000000000004}')")
+    assert restored.execute("select * from promote_model('new')").fetchall() == [("churn", 6, "m8")]
     states = restored.execute(
         "select artifact_id, promotion_state, is_latest, superseded_by from models where name = 'churn' order by 1"
     )
@@ -126,6 +136,19 @@ def test_a_restored_registry_goes_on_counting_promoting_and_refusing(restored: p
         detail="/is_external: is required",
     ):
         register(restored, "churn", {})
+    query = "select event_id, artifact_id, action from model_history('churn') where artifact_id in ('deleted', 'new')"
+    events = restored.execute(query).fetchall()
+    assert [event[1:] for event in events] == [
+        ("deleted", "registered"),
+        ("deleted", "deleted"),
+        ("new", "registered"),
+        ("new", "evaluated"),
+        ("new", "changed"),
+        ("new", "promoted"),
+    ]
+    assert [event[0] for event in events] == sorted({event[0] for event in events})
+    with refused("MR008", detail="DELETE on atlas.model_events would change what is remembered"):
+        restored.execute("delete from model_events")
     with refused("MR005", column="version_number", detail="/version_number: a registered version keeps it"):
         restored.execute("update artifacts set version_number = 9 where id = 'm6'")
 

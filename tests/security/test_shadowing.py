@@ -34,8 +34,22 @@ create function evil._declared_facts(jsonb) returns table (
 ) language sql begin atomic select true, 'evil', 'evil', null::text, 'evil', null::jsonb, null::jsonb; end;
 create function evil._register(atlas.model_registration[], boolean) returns table (a text, b integer, c boolean)
     language sql begin atomic select 'evil', 666, true; end;
-create function evil._transition(text, text[], text, text, text) returns table (n text, v integer, f text, s text)
-    language sql begin atomic select 'evil', 666, 'evil', 'evil'; end;
+create function evil._transition(text, text[], text, text, text, boolean, text)
+    returns table (n text, v integer, f text, s text) language sql begin atomic select 'evil', 666, 'evil', 'evil'; end;
+create table evil.model_events (like atlas.model_events);
+create table evil.model_evaluations (like atlas.model_evaluations);
+create table evil.promotion_gates (like atlas.promotion_gates);
+create table evil.promotion_policies (like atlas.promotion_policies);
+create function evil._gate_results(text)
+    returns table (rule text, metric text, wanted text, found text, passed boolean, pointer text)
+    language sql begin atomic select '', '', '', '', true, '' where false; end;
+create function evil._require_gates(text, text) returns jsonb language sql return '{"gates": "passed"}'::jsonb;
+create function evil._state_change(text, text, jsonb) returns void language sql return null;
+create function evil.pg_has_role(name, name, text) returns boolean language sql return true;
+create function evil.current_setting(text, boolean) returns text language sql return null;
+create function evil.set_config(text, text, boolean) returns text language sql return null;
+create function evil.clock_timestamp() returns timestamptz language sql return timestamptz '2001-01-01 00:00+00';
+create function evil.jsonb_agg(jsonb) returns jsonb language sql return '[]'::jsonb;
 create function evil.jsonb_typeof(jsonb) returns text language sql return 'object';
 create function evil.now() returns timestamptz language sql return timestamptz '2001-01-01 00:00+00';
 create function evil.max(integer) returns integer language sql return 99;
@@ -67,7 +81,19 @@ def evil(superuser, actor):
 
     def act(user: str):
         acting = actor(user, search_path="pg_catalog")
-        for table in ("artifacts", "model_versions", "registered_models", "models", "new_rows", "pg_attribute"):
+        for table in (
+            "artifacts",
+            "model_versions",
+            "registered_models",
+            "models",
+            "new_rows",
+            "old_rows",
+            "pg_attribute",
+            "model_events",
+            "model_evaluations",
+            "promotion_gates",
+            "promotion_policies",
+        ):
             acting.execute(f"create temporary table {table} (id text, name text, artifact_id text)")
         acting.execute(
             """
@@ -140,6 +166,27 @@ def test_a_promotion_moves_our_version(evil, superuser):
     assert reviewer.execute("select superseded from atlas.promote_model('v2')").fetchone() == ("v1",)
     query = "select artifact_id, promotion_state, superseded_by from atlas.models order by artifact_id"
     assert superuser.execute(query).fetchall() == [("v1", "superseded", "v2"), ("v2", "promoted", None)]
+
+
+def test_gates_and_policies_hold_and_the_history_is_ours(evil, superuser):
+    superuser.execute("select atlas.set_promotion_gate('auroc', '>=', 0.9)")
+    superuser.execute("select atlas.record_evaluation('v1', metrics => '{\"auroc\": 0.8}')")
+    reviewer = evil("test_reviewer")
+    error = reviewer.refusal("select atlas.promote_model('v1')")
+    assert (error.sqlstate, error.diag.message_detail) == ("MR011", "/auroc: wanted >= 0.9, found 0.8")
+    assert reviewer.execute("select found, passed from atlas.check_gates('v1')").fetchall() == [("0.8", False)]
+    reviewer.execute("select atlas.promote_model('v1', override_reason => 'because')")
+    query = """
+        select actor, gates, reason, happened_at > '2020-01-01' from atlas.model_history('m') where action = 'promoted'
+    """
+    assert superuser.execute(query).fetchall() == [("test_reviewer", "overridden", "because", True)]
+    assert superuser.execute("select artifact_id from atlas.promoted_at('m')").fetchone() == ("v1",)
+    superuser.execute("grant atlas_registrar to test_reviewer")
+    assert reviewer.refusal("select atlas.record_evaluation('v1', metrics => '{}')").sqlstate == "23514"
+    reviewer.execute("select atlas.record_evaluation('v1', metrics => '{\"auroc\": 0.95}')")
+    assert superuser.execute("select latest_metrics from atlas.models").fetchone() == ({"auroc": 0.95},)
+    for table in ("model_events", "model_evaluations", "promotion_gates"):
+        assert superuser.execute(f"select count(*) from evil.{table}").fetchone() == (0,)
 
 
 def test_the_state_machine_holds(evil):
