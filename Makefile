@@ -7,7 +7,7 @@ REPORT := docs/model_artifacts/migration_report_ws1.md
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate test test-long lint bench backfill report schemas psql url stop
+.PHONY: help migrate test test-long lint bench backfill report schemas client psql url stop
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,7 @@ lint: .venv/.dev ## check style and types of Python and SQL
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 migrations sql
+	@PYTHONPATH=tests $(BIN)/python -m lint_database
 
 backfill: .venv/.client ## turn the legacy models of an adopted table into versions (ARGS=… for atlas backfill)
 	@$(BIN)/atlas backfill $(ARGS)
@@ -42,6 +43,9 @@ bench: .venv/.dev ## measure against plain statements, into docs/benchmarks.md (
 
 schemas: .venv/.dev ## write the SQL that carries a metadata schema anew, from schemas/
 	@$(BIN)/python -m atlas_models.schema_codegen
+
+client: .venv/.dev ## write the synchronous client anew, from the asynchronous one
+	@$(BIN)/python -m atlas_models.client_codegen
 
 psql: .venv/.client ## open psql on the local database
 	@$(BIN)/atlas local psql

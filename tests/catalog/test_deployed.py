@@ -7,6 +7,7 @@ import re
 # Functions without a search_path of their own, and why that is safe.
 WITHOUT_SEARCH_PATH = {
     "_declared_facts": "inlined into its callers, whose search_path is pinned",
+    "_search_term": "inlined into its callers, whose search_path is pinned",
     "backfill_model_versions": "a procedure that commits cannot have one; it calls its two functions qualified",
     "jsonb_matches_schema": "its body is bound to what it calls when it is created",
 }
@@ -150,6 +151,19 @@ backfill_rules backfill_rules_source_known
 backfill_rules backfill_rules_times_is_a_count
 backfill_rules backfill_rules_transform_fills_field
 backfill_rules backfill_rules_zone_known
+model_evaluations model_evaluations_eval_dataset_fkey
+model_evaluations model_evaluations_evaluated_at_finite
+model_evaluations model_evaluations_metrics_bounded
+model_evaluations model_evaluations_metrics_named
+model_evaluations model_evaluations_once
+model_evaluations model_evaluations_pkey
+model_evaluations model_evaluations_version_fkey
+model_events model_events_action_known
+model_events model_events_gates_known
+model_events model_events_pkey
+model_metrics model_metrics_pkey
+model_search model_search_artifact_key
+model_search model_search_pkey
 model_versions model_versions_artifact_fkey
 model_versions model_versions_artifact_name_fkey
 model_versions model_versions_base_model_fkey
@@ -157,6 +171,17 @@ model_versions model_versions_eval_dataset_fkey
 model_versions model_versions_pkey
 model_versions model_versions_promotion_state_known
 model_versions model_versions_row_complete
+promotion_gates promotion_gates_benchmark_wellformed
+promotion_gates promotion_gates_comparator_known
+promotion_gates promotion_gates_metric_wellformed
+promotion_gates promotion_gates_model_name_wellformed
+promotion_gates promotion_gates_once
+promotion_gates promotion_gates_pkey
+promotion_gates promotion_gates_threshold_finite
+promotion_policies promotion_policies_default_complete
+promotion_policies promotion_policies_model_name_wellformed
+promotion_policies promotion_policies_once
+promotion_policies promotion_policies_pkey
 registered_models registered_models_last_version_counts
 registered_models registered_models_pkey
 """.splitlines()
@@ -164,16 +189,25 @@ registered_models registered_models_pkey
 INDEXES = [
     "artifacts_name_version_key",
     "artifacts_one_latest",
+    "idx_artifacts_other_id",
     "idx_artifacts_parent",
     "idx_artifacts_superseded_by",
     "idx_backfill_log_chain",
     "idx_backfill_log_planned",
     "idx_backfill_log_queued",
     "idx_backfill_log_title",
+    "idx_model_evaluations_eval_dataset",
+    "idx_model_evaluations_latest",
+    "idx_model_events_name",
+    "idx_model_search_document",
+    "idx_model_search_family",
+    "idx_model_search_registered",
+    "idx_model_search_trained",
     "idx_model_versions_base",
     "idx_model_versions_eval_dataset",
     "idx_model_versions_promotion",
     "idx_model_versions_trained_by",
+    "idx_registered_models_prefix",
     "model_versions_idempotency_key_once",
     "model_versions_one_promoted",
 ]
@@ -242,15 +276,23 @@ always artifacts_20_refuse_truncate
 always artifacts_original_20_refuse_rewriting
 always artifacts_original_20_refuse_truncate
 always backfill_log_20_refuse_truncate
+always model_evaluations_20_refuse_rewriting
+always model_evaluations_20_refuse_truncate
+always model_events_20_refuse_change
+always model_events_20_refuse_truncate
 always model_versions_05_explain_insert
 always model_versions_05_explain_update
 always model_versions_20_guard_update
 always model_versions_20_refuse_delete
 always model_versions_20_refuse_truncate
+always promotion_gates_20_refuse_truncate
+always promotion_policies_20_refuse_truncate
 always registered_models_20_refuse_truncate
+origin artifacts_22_guard_removal
 origin artifacts_30_place_version
 origin artifacts_50_settle_versions
 origin artifacts_52_settle_placements
+origin artifacts_54_settle_removals
 origin artifacts_60_check_parents
 origin artifacts_62_check_legacy_parent
 origin artifacts_70_require_version
@@ -258,10 +300,28 @@ origin artifacts_71_require_version_of_legacy
 origin artifacts_72_verify_latest
 origin artifacts_74_verify_succession
 origin artifacts_80_sync_declared_facts
+origin artifacts_85_keep_search
+origin artifacts_90_record_artifact_changes
+origin artifacts_90_record_registrations
+origin model_evaluations_10_complete_evaluation
+origin model_evaluations_22_refuse_lone_removal
+origin model_evaluations_90_record_evaluations
+origin model_events_10_refuse_insert
 origin model_versions_10_derive_declared_facts
+origin model_versions_22_refuse_lone_removal
 origin model_versions_30_guard_declared_facts
 origin model_versions_40_supersede_promoted
 origin model_versions_60_verify_versions
+origin model_versions_80_keep_search_delete
+origin model_versions_80_keep_search_insert
+origin model_versions_80_keep_search_update
+origin model_versions_90_record_version_changes
+origin promotion_gates_90_record_rules_changed
+origin promotion_gates_90_record_rules_removed
+origin promotion_gates_90_record_rules_set
+origin promotion_policies_90_record_rules_changed
+origin promotion_policies_90_record_rules_removed
+origin promotion_policies_90_record_rules_set
 origin registered_models_10_guard_start
 origin registered_models_20_refuse_delete
 origin registered_models_20_verify_counter

@@ -476,8 +476,8 @@ def test_a_role_that_may_not_register_is_one_line_and_a_hint(file):
     assert_one_line(
         file.register(),
         "atlas: permission denied for function register_models; nothing was written",
-        "  hint: the role needs atlas_registrar to register, atlas_reviewer to promote, reject or backfill,"
-        " atlas_reader to read",
+        "  hint: the role needs atlas_registrar to register, atlas_reviewer to promote, reject, delete or backfill,"
+        " atlas_steward to set gates and policies, atlas_reader to read",
     )
 
 
@@ -559,8 +559,8 @@ def test_without_a_file_on_a_terminal_it_asks_for_one():
 
 
 @contextmanager
-def blocked_in_the_second_chunk(file: File, conn: psycopg.Connection, connect: Any) -> Iterator[tuple[Any, int]]:
-    """The command, waiting for a lock; gives the process and its server process id."""
+def blocked_in_the_second_chunk(file: File, conn: psycopg.Connection, connect: Any) -> Iterator[tuple[Any, Any]]:
+    """The command, waiting for a lock; gives the process, and what waits for it and gives its server process id."""
     register(conn, "held")
     file.write(record("a"), record("held"))
     holder = connect(autocommit=False)
@@ -569,32 +569,43 @@ def blocked_in_the_second_chunk(file: File, conn: psycopg.Connection, connect: A
     environment = environment_with(DATABASE_URL=file.url)
     pipe = subprocess.PIPE
     with subprocess.Popen(command, cwd=file.folder, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
-        query = """
-            select pid
-            from pg_stat_activity
-            where application_name = 'atlas register' and datname = current_database()
-        """
-        wait_until(lambda: conn.execute(query).fetchone(), "the command to connect")
-        pid = conn.execute(query).fetchone()[0]
-        wait_until_blocked(conn, pid)
-        yield process, pid
+        seen: list[int] = []
+
+        def wait() -> int:
+            query = """
+                select pid
+                from pg_stat_activity
+                where application_name = 'atlas register' and datname = current_database() and pid <> all(%s)
+            """
+            wait_until(lambda: conn.execute(query, [seen]).fetchone(), "the command to connect")
+            seen.append(conn.execute(query, [seen]).fetchone()[0])
+            wait_until_blocked(conn, seen[-1])
+            return seen[-1]
+
+        try:
+            yield process, wait
+        finally:
+            process.kill()
     holder.rollback()
 
 
 def test_interrupted_it_writes_nothing_and_says_so(file, conn, connect):
-    with blocked_in_the_second_chunk(file, conn, connect) as (process, _):
+    with blocked_in_the_second_chunk(file, conn, connect) as (process, wait):
+        wait()
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout, stderr) == (130, "", "atlas: interrupted; nothing was written\n")
     assert count(conn) == 1
 
 
-def test_a_lost_connection_writes_nothing_and_says_so(file, conn, connect):
-    with blocked_in_the_second_chunk(file, conn, connect) as (process, pid):
-        conn.execute("select pg_terminate_backend(%s)", [pid])
+def test_a_connection_that_is_lost_again_writes_nothing_and_says_so(file, conn, connect):
+    with blocked_in_the_second_chunk(file, conn, connect) as (process, wait):
+        conn.execute("select pg_terminate_backend(%s)", [wait()])
+        conn.execute("select pg_terminate_backend(%s)", [wait()])
         stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (1, "")
     assert stderr.splitlines() == [
+        "the connection to the database was lost; nothing was written; trying once more",
         "atlas: the connection to the database was lost; nothing was written",
         "  hint: run it again: what has an idempotency_key is not registered twice",
     ]
@@ -602,8 +613,8 @@ def test_a_lost_connection_writes_nothing_and_says_so(file, conn, connect):
 
 
 def test_a_cancelled_statement_writes_nothing_and_says_so(file, conn, connect):
-    with blocked_in_the_second_chunk(file, conn, connect) as (process, pid):
-        conn.execute("select pg_cancel_backend(%s)", [pid])
+    with blocked_in_the_second_chunk(file, conn, connect) as (process, wait):
+        conn.execute("select pg_cancel_backend(%s)", [wait()])
         stdout, stderr = process.communicate(timeout=30)
     assert (process.returncode, stdout) == (1, "")
     assert stderr == "atlas: canceling statement due to user request; nothing was written\n"
@@ -612,11 +623,10 @@ def test_a_cancelled_statement_writes_nothing_and_says_so(file, conn, connect):
 
 @contextmanager
 def line_that_is_cut(server: tuple[str, int], word: bytes) -> Iterator[int]:
-    """A port that leads to the server until the client says a word, which still gets through."""
+    """A port that leads to the server until the first client says a word, which still gets through."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def serve() -> None:
-            client, _ = listener.accept()
+        def serve(client: socket.socket, end: bytes | None) -> None:
             with client, socket.create_connection(server) as upstream:
 
                 def answer() -> None:
@@ -626,33 +636,54 @@ def line_that_is_cut(server: tuple[str, int], word: bytes) -> Iterator[int]:
 
                 answering = threading.Thread(target=answer)
                 answering.start()
-                said = b""
-                while word not in said and (data := client.recv(65536)):
-                    said = data
-                    if word in said:
+                while data := client.recv(65536):
+                    if end is not None and end in data:
                         client.shutdown(socket.SHUT_RDWR)
                     upstream.sendall(data)
                 upstream.shutdown(socket.SHUT_WR)
                 answering.join()
 
-        serving = threading.Thread(target=serve)
+        def accept() -> None:
+            end: bytes | None = word
+            with suppress(OSError):  # the listener is closed
+                while True:
+                    serve(listener.accept()[0], end)
+                    end = None
+
+        serving = threading.Thread(target=accept)
         serving.start()
         yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
         serving.join()
 
 
-@pytest.mark.parametrize(
-    ("word", "said"),
-    [(b"set constraints", "nothing was written"), (b"COMMIT", "whether it was written is unknown")],
-)
-def test_a_connection_that_is_cut_says_what_is_known(file, word, said):
-    file.write(record(idempotency_key="k"))
+def register_by_a_line_that_is_cut(file: File, word: bytes) -> Any:
     parts = conninfo_to_dict(file.url)
     with line_that_is_cut((parts["host"], int(parts["port"])), word) as port:
         file.url = file.url.replace(f":{parts['port']}/", f":{port}/") + "?sslmode=disable&gssencmode=disable"
-        ended = file.register()
+        return file.register()
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "counted"),
+    [
+        (b"set constraints", "nothing was written", "registered: 1"),
+        (b"COMMIT", "whether it was written is unknown", "recognised by their idempotency key: 1"),
+    ],
+)
+def test_a_lost_connection_is_replaced_once_and_nothing_is_registered_twice(file, conn, word, said, counted):
+    file.write(record(idempotency_key="k"))
+    ended = register_by_a_line_that_is_cut(file, word)
+    assert ended.returncode == 0
+    assert ended.stderr == f"the connection to the database was lost; {said}; trying once more\n"
+    assert counted in ended.stdout.splitlines()
+    assert count(conn) == 1
+
+
+def test_what_may_have_been_written_without_keys_is_not_repeated(file):
+    file.write(record())
     assert_one_line(
-        ended,
-        f"atlas: the connection to the database was lost; {said}",
+        register_by_a_line_that_is_cut(file, b"COMMIT"),
+        "atlas: the connection to the database was lost; whether it was written is unknown",
         "  hint: run it again: what has an idempotency_key is not registered twice",
     )

@@ -120,5 +120,5 @@ def test_a_row_factory_of_the_caller_does_not_matter(connect, internal):
 
 
 def test_neither_a_url_nor_a_connection_is_a_mistake_of_the_caller():
-    with pytest.raises(TypeError, match=r"a URL or a psycopg\.Connection, not NoneType"):
+    with pytest.raises(TypeError, match=r"a URL, a psycopg\.Connection or a \S+ConnectionPool, not NoneType"):
         Registry(None)

@@ -13,6 +13,7 @@ from atlas_models import example, first_steps
 from atlas_models.migration_runner import migrate
 from atlas_models.server_programs import find_psql
 from commands import as_url, atlas
+from printed_sessions import steps, type_again
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 BLOCK = re.compile(r"```(sql|text|python|console)\n(.*?)```", re.DOTALL)
@@ -47,13 +48,14 @@ def psql(url: str, statements: str) -> str:
     return result.stdout + result.stderr
 
 
-def test_sql_examples_print_what_the_page_shows(database_url: str) -> None:
+def test_the_examples_in_sql_and_of_the_command_print_what_the_page_shows(database_url: str) -> None:
+    psql(database_url, "select atlas.set_promotion_policy(null, true, true, false)")  # as in a new database
     # Whoever comes to the examples has typed what make migrate prints.
     printed_first = first_steps.commands(database_url, database_url, "atlas", str(find_psql()))
     assert printed_first is not None
     subprocess.run(["sh", "-c", printed_first.accepted], check=True, capture_output=True)
     examples = sql_with_output()
-    assert len(examples) == 6
+    assert len(examples) == 8
     for statements, shown in examples:
         printed = psql(database_url, statements)
         if shown is None:
@@ -62,6 +64,9 @@ def test_sql_examples_print_what_the_page_shows(database_url: str) -> None:
             assert [line.rstrip() for line in printed.strip().splitlines()] == [
                 line.rstrip() for line in shown.strip().splitlines()
             ]
+    (session,) = [text for kind, text in blocks() if kind == "console" and "atlas list" in text]
+    session = session.replace(".venv/bin/atlas", "atlas")
+    assert type_again(session, as_url(database_url)) == steps(session)
 
 
 def test_the_python_example_prints_what_the_page_shows(

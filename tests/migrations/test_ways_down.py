@@ -14,7 +14,15 @@ from atlas_models.migration_runner import _LOCK_KEY, migrate
 from factories import internal_metadata
 
 PAGE = packaged_folder() / "docs" / "migrations.md"
-STEPS = ["The code", "0004_backfill", "0003_backfill_rules", "0002_model_versions", "0001_artifacts"]
+STEPS = [
+    "The code",
+    "0006_search",
+    "0005_governance",
+    "0004_backfill",
+    "0003_backfill_rules",
+    "0002_model_versions",
+    "0001_artifacts",
+]
 MIGRATIONS = tuple(STEPS[:0:-1])
 
 FINGERPRINT = {
@@ -123,26 +131,48 @@ def test_a_way_down_takes_nothing_along_that_it_does_not_name(heading):
     assert not re.search(r"\bcascade\b|\bif exists\b", blocks(heading), re.IGNORECASE)
 
 
-@pytest.mark.parametrize("depth", [1, 2, 3, 4, 5], ids=STEPS)
+@pytest.mark.parametrize("depth", range(1, len(STEPS) + 1), ids=STEPS)
 def test_after_a_way_down_the_next_deploy_makes_the_same_database_again(deployed, database_url, depth):
     before = fingerprint(deployed)
     go_down(deployed, STEPS[:depth])
     assert fingerprint(deployed) != before
     report = migrate(database_url)
     assert report.code_deployed
-    assert report.applied == MIGRATIONS[5 - depth :]
+    assert report.applied == MIGRATIONS[len(STEPS) - depth :]
     assert fingerprint(deployed) == before
+
+
+def test_where_0005_finds_models_the_history_begins_with_one_event_of_each(deployed, database_url):
+    for artifact_id in ("v", "w"):
+        register = "select register_model('m', %s, artifact_id => %s)"
+        deployed.execute(register, [json.dumps(internal_metadata()), artifact_id])
+    deployed.execute("select promote_model('v')")
+    go_down(deployed, STEPS[:3])
+    assert deployed.execute("select to_regclass('atlas.model_events') is null").fetchone() == (True,)
+    with pytest.raises(psycopg.errors.DatabaseError, match="cannot be removed"):
+        deployed.execute("delete from artifacts where id = 'w'")
+    migrate(database_url)
+    query = "select action, artifact_id, summary from model_history('m')"
+    assert deployed.execute(query).fetchall() == [
+        ("adopted", "v", "postgres adopted version 1, promoted"),
+        ("adopted", "w", "postgres adopted version 2"),
+    ]
+    in_service = "select artifact_id, known, note from promoted_at('m')"
+    assert deployed.execute(in_service).fetchall() == [("v", True, "in service when the history began")]
+    before = "select artifact_id, known, left(note, 14) from promoted_at('m', now() - interval '1 h')"
+    assert deployed.execute(before).fetchall() == [(None, False, "unknown before")]
+    assert deployed.execute("select latest from delete_model('w', 'a trial')").fetchone() == ("v",)
 
 
 def test_without_0003_the_models_stand_as_they_were(deployed):
     deployed.execute("select register_model('m', %s)", [json.dumps(internal_metadata())])
-    go_down(deployed, STEPS[:3])
+    go_down(deployed, STEPS[:5])
     assert deployed.execute("select to_regclass('atlas.backfill_rules') is null").fetchone() == (True,)
     assert deployed.execute("select model_name, promotion_state from model_versions").fetchall() == [("m", "candidate")]
 
 
 def test_without_0002_the_artifacts_stand_alone(deployed):
-    go_down(deployed, STEPS[:4])
+    go_down(deployed, STEPS[:6])
     assert objects(deployed) == [
         "function current_metadata_schema_version()",
         "function explain_metadata()",
@@ -166,7 +196,7 @@ def test_without_0002_the_artifacts_stand_alone(deployed):
 
 
 def test_without_0002_invalid_metadata_is_still_refused(deployed):
-    go_down(deployed, STEPS[:4])
+    go_down(deployed, STEPS[:6])
     with pytest.raises(psycopg.errors.CheckViolation):
         deployed.execute(
             """
@@ -190,6 +220,7 @@ def test_without_0001_nothing_is_left_but_the_ledger_the_extension_and_the_roles
         "atlas_reader",
         "atlas_registrar",
         "atlas_reviewer",
+        "atlas_steward",
     ]
     assert deployed.execute("select count(*) from pg_extension where extname = 'plpython3u'").fetchone() == (1,)
 
@@ -198,7 +229,7 @@ def test_what_stays_can_be_dropped_when_nothing_else_needs_it(deployed):
     go_down(deployed, STEPS)
     statements = blocks("What stays")
     # The roles serve the other databases of this server, too.
-    kept = "drop role atlas_registrar, atlas_reviewer, atlas_reader, atlas_owner;\n"
+    kept = "drop role atlas_registrar, atlas_reviewer, atlas_steward, atlas_reader, atlas_owner;\n"
     assert statements.endswith(kept)
     deployed.execute(statements.removesuffix(kept))
     assert deployed.execute("select to_regnamespace('atlas') is null").fetchone() == (True,)
@@ -220,9 +251,9 @@ def test_the_history_of_deploys_survives_and_tells_that_the_code_was_taken_away(
 
 def test_a_way_down_with_data_loses_it(deployed, database_url):
     deployed.execute("select register_model('m', %s)", [json.dumps(internal_metadata())])
-    go_down(deployed, STEPS[:4])
+    go_down(deployed, STEPS[:6])
     assert deployed.execute("select count(*) from artifacts").fetchone() == (1,)
-    go_down(deployed, STEPS[4:])
+    go_down(deployed, STEPS[6:])
     migrate(database_url)
     for table in ("artifacts", "model_versions", "registered_models"):
         assert deployed.execute(f"select count(*) from {table}").fetchone() == (0,)

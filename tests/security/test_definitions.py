@@ -44,7 +44,7 @@ FUNCTIONS = """
     where p.pronamespace = 'atlas'::regnamespace and ({})
     order by p.proname
 """
-ROLES = ["atlas_owner", "atlas_reader", "atlas_registrar", "atlas_reviewer"]
+ROLES = ["atlas_owner", "atlas_reader", "atlas_registrar", "atlas_reviewer", "atlas_steward"]
 
 
 def names(conn, query: str, parameters: list | None = None) -> list[str]:
@@ -82,9 +82,9 @@ def test_these_functions_are_in_python(superuser):
     assert names(superuser, FUNCTIONS.format("l.lanname not in ('sql', 'plpgsql')")) == IN_PYTHON
 
 
-def test_a_superuser_keeps_the_functions_in_python_and_nothing_else(superuser):
+def test_a_superuser_keeps_the_functions_in_python_and_the_guard_of_the_history_and_nothing_else(superuser):
     # Only a superuser can replace them.
-    assert names(superuser, FUNCTIONS.format("r.rolsuper")) == IN_PYTHON
+    assert names(superuser, FUNCTIONS.format("r.rolsuper")) == sorted([*IN_PYTHON, "guard_history"])
 
 
 def test_no_function_in_python_reaches_the_database(superuser):
@@ -101,7 +101,7 @@ def test_no_source_file_has_python_reach_the_database():
     assert [path.name for path in files if reaching.search(path.read_text())] == []
 
 
-def test_the_owner_role_owns_every_table_and_view_but_the_ledger(superuser):
+def test_the_owner_role_owns_every_table_and_view_but_the_ledger_and_the_history(superuser):
     query = """
         select c.relname
         from pg_class as c
@@ -109,7 +109,7 @@ def test_the_owner_role_owns_every_table_and_view_but_the_ledger(superuser):
         where c.relnamespace = 'atlas'::regnamespace and c.relkind = any('{r,v,m,p}') and r.rolname <> 'atlas_owner'
         order by c.relname
     """
-    assert names(superuser, query) == ["atlas_deployments", "atlas_migrations"]
+    assert names(superuser, query) == ["atlas_deployments", "atlas_migrations", "model_events"]
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -121,7 +121,7 @@ def test_a_role_of_ours_is_for_membership_only(superuser, role):
     assert superuser.execute(query, [role]).fetchone() == (False,) * 6
 
 
-def test_registrars_and_reviewers_are_readers_and_nobody_is_the_owner(superuser):
+def test_registrars_reviewers_and_stewards_are_readers_and_nobody_is_the_owner(superuser):
     query = """
         select m.member::regrole::text, m.roleid::regrole::text
         from pg_auth_members as m
@@ -131,6 +131,7 @@ def test_registrars_and_reviewers_are_readers_and_nobody_is_the_owner(superuser)
     assert superuser.execute(query, [ROLES]).fetchall() == [
         ("atlas_registrar", "atlas_reader"),
         ("atlas_reviewer", "atlas_reader"),
+        ("atlas_steward", "atlas_reader"),
     ]
 
 

@@ -16,7 +16,7 @@ HEADER = """\
 # Who may do what. For a function x is EXECUTE, for the schema and a type USAGE; for tables and views:
 # s SELECT, i INSERT, u UPDATE, d DELETE, t TRUNCATE, r REFERENCES, g TRIGGER. A dot is a refusal.
 """
-ROLES = ("atlas_owner", "atlas_registrar", "atlas_reviewer", "atlas_reader", "public")
+ROLES = ("atlas_owner", "atlas_registrar", "atlas_reviewer", "atlas_steward", "atlas_reader", "public")
 
 QUERY = """
 with objects as (
@@ -77,7 +77,7 @@ order by o.place, o.kind, o.name collate "C"
 def render(rows: list[tuple]) -> str:
     lines = [("object", "owner", *ROLES)]
     lines += [(f"{kind} {name}", owner, *privileges) for kind, name, owner, privileges in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(1, 7)]
+    widths = [max(len(line[column]) for line in lines) for column in range(1, 8)]
     table = [
         "  ".join(cell.ljust(width) for cell, width in zip(line[1:], widths, strict=True)) + f"  {line[0]}"
         for line in lines
@@ -100,9 +100,17 @@ def test_the_privileges_are_those_of_the_table(matrix):
     assert "\n".join(difference) == ""
 
 
-def test_nothing_is_granted_on_single_columns(superuser):
-    query = "select attrelid::regclass::text, attname from pg_attribute where attacl is not null and attrelid > 16384"
-    assert superuser.execute(query).fetchall() == []
+def test_single_columns_are_granted_in_the_history_alone_and_not_those_that_say_who_and_when(superuser):
+    query = """
+        select a.attrelid::regclass::text, x.grantee::regrole::text, x.privilege_type, array_agg(a.attname::text)
+        from pg_attribute as a
+        cross join lateral aclexplode(a.attacl) as x
+        where a.attrelid > 16384
+        group by 1, 2, 3
+    """
+    written = ["action", "artifact_id", "evidence", "gates", "model_name", "new", "old", "reason", "version_number"]
+    ((table, role, privilege, columns),) = superuser.execute(query).fetchall()
+    assert (table, role, privilege, sorted(columns)) == ("model_events", "atlas_owner", "INSERT", written)
 
 
 def test_nobody_can_pass_a_privilege_on(superuser):

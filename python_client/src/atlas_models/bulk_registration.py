@@ -18,7 +18,15 @@ import psycopg
 
 from atlas_models import offline_validation
 from atlas_models.calls import chunked, json_array, place_and_rest
-from atlas_models.errors import AtlasError, ConnectionFailed, NotAllowed, Problem, RegistryMissing, from_database
+from atlas_models.errors import (
+    AtlasError,
+    ConnectionFailed,
+    ConnectionLost,
+    NotAllowed,
+    Problem,
+    RegistryMissing,
+    from_database,
+)
 from atlas_models.record_files import RecordFile, RecordFileError
 from atlas_models.registration_records import (
     Record,
@@ -50,13 +58,17 @@ class RegistrationStoppedError(Exception):
         message: What happened, in one line.
         hint: What to do; empty when there is nothing to add.
         interrupted: Whether the user stopped it.
+        can_be_repeated: Whether the connection was lost, and doing it again registers nothing twice.
     """
 
-    def __init__(self, message: str, *, hint: str = "", interrupted: bool = False) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", interrupted: bool = False, can_be_repeated: bool = False
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.interrupted = interrupted
+        self.can_be_repeated = can_be_repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +152,7 @@ class BulkRegistration:
         self._refusals: dict[int, Refusal] = {}
         self._line_of_refused_id: dict[str, int] = {}
         self._all_named = True
+        self._all_have_keys = True
         self._written = _NOTHING
 
     def run(self, file: RecordFile) -> Summary:
@@ -179,6 +192,7 @@ class BulkRegistration:
             except UnreadableRecordError as error:
                 self._refuse_unsent(Refusal(line.number, None, (Problem("", error.problem),)), None)
                 continue
+            self._all_have_keys &= arguments.get("idempotency_key") is not None
             if problems := record_problems(line, arguments, validate_metadata=same_schema):
                 record = make_record(line, arguments)
                 self._refuse_unsent(Refusal(line.number, record.name, tuple(problems)), record.artifact_id)
@@ -363,4 +377,9 @@ class BulkRegistration:
             hint = "run it again: what has an idempotency_key is not registered twice"
         elif isinstance(error, RegistryMissing):
             hint = "run: atlas migrate URL; or name the registry's schema: --schema …"
-        return RegistrationStoppedError(f"{error.message}; {self._written}", hint=hint)
+        has_no_trace = self._written == _NOTHING or self._all_have_keys
+        return RegistrationStoppedError(
+            f"{error.message}; {self._written}",
+            hint=hint,
+            can_be_repeated=isinstance(error, ConnectionLost) and has_no_trace,
+        )

@@ -18,17 +18,32 @@ from atlas_models.documents import UnwritableError, json_text, text_problem
 from atlas_models.errors import AtlasError, InvalidArgument, InvalidMetadata, NotFound, Problem
 from atlas_models.results import (
     BackfillReview,
+    DeletedModel,
+    FoundModel,
+    Gate,
+    GateCheck,
+    HistoryEvent,
+    LineageStep,
+    ModelSummary,
     ModelVersion,
+    Policy,
+    PromotedVersion,
     Promotion,
+    RecordedEvaluation,
     RegisteredModel,
     Registration,
     ReviewOutcome,
+    SearchPage,
+    SuggestedName,
     Transition,
     UnlinkedModel,
 )
 from atlas_models.validation.engine import json_pointer
 
 T = TypeVar("T")
+
+# Who the caller says that it acts for; stands until the end of the transaction, for whatever runs in it.
+CLAIM = "select set_config('atlas_models.on_behalf_of', %s, true)"
 
 MAX_CHUNK_BYTES = 64 * 1024 * 1024  # PostgreSQL refuses a jsonb array of 256 MB
 
@@ -37,15 +52,28 @@ _TYPES = {
     "models": "jsonb",
     "training_params_json": "jsonb",
     "eval_metrics_json": "jsonb",
+    "metrics": "jsonb",
     "patch": "jsonb",
     "is_external": "boolean",
     "is_latest": "boolean",
+    "require_code_pin": "boolean",
+    "require_evaluation": "boolean",
+    "require_second_person": "boolean",
+    "at": "timestamptz",
+    "evaluated_at": "timestamptz",
     "training_started_at": "timestamptz",
     "training_completed_at": "timestamptz",
     "schema_version": "integer",
     "version_number": "integer",
     "max_artifacts": "integer",
     "limit": "integer",
+    "gate_id": "bigint",
+    "threshold": "double precision",
+    "filter": "jsonb",
+    "descending": "boolean",
+    "page_size": "integer",
+    "max_depth": "integer",
+    "max_names": "integer",
 }
 
 
@@ -57,11 +85,18 @@ class Call(Generic[T]):
         query: The statement, with named placeholders.
         arguments: The value of each placeholder.
         read: Makes a result of a row (column name → value).
+        only_reads: Whether it changes nothing, so that it can be repeated after a lost connection.
     """
 
     query: sql.Composed
     arguments: Mapping[str, Any]
     read: Callable[[dict[str, Any]], T]
+    only_reads: bool = False
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether a second time does no more: it only reads, or the database recognises it by its key."""
+        return self.only_reads or "idempotency_key" in self.arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +120,24 @@ def register_model(schema: str, registration: Registration) -> Call[RegisteredMo
     """
     given = {"name": registration.name, "metadata": registration.metadata, **_given(registration)}
     return _function_call(schema, "register_model", given, RegisteredModel)
+
+
+def on_behalf_of_argument(value: str | None) -> str | None:
+    """Checks for whom calls are made.
+
+    Raises:
+        InvalidArgument: It cannot be sent.
+    """
+    if value is not None:
+        _bind("on_behalf_of", value)
+    return value
+
+
+def has_key(registration: Registration | Mapping[str, Any]) -> bool:
+    """Says whether the database would recognise a registration that is sent a second time."""
+    if isinstance(registration, Registration):
+        return registration.idempotency_key is not None
+    return isinstance(registration, Mapping) and registration.get("idempotency_key") is not None
 
 
 def register_models(schema: str, models: str) -> Call[RegisteredModel]:
@@ -113,23 +166,28 @@ def register_artifact(schema: str, **arguments: Any) -> Call[str]:
 
 def validate_metadata(schema: str, metadata: Any) -> Call[None]:
     """Builds the call that raises when metadata is not valid."""
-    return _scalar(schema, "validate_metadata", {"metadata": metadata}, lambda _: None)
+    return _scalar(schema, "validate_metadata", {"metadata": metadata}, lambda _: None, only_reads=True)
 
 
 def metadata_errors(schema: str, metadata: Any, schema_version: int | None) -> Call[Problem]:
     """Builds the call that lists what is wrong with metadata."""
     given = {"metadata": metadata} | ({} if schema_version is None else {"schema_version": schema_version})
-    return _function_call(schema, "metadata_errors", given, Problem)
+    return _function_call(schema, "metadata_errors", given, Problem, only_reads=True)
 
 
 def current_metadata_schema_version(schema: str) -> Call[int]:
     """Builds the call that asks for the version of the metadata schema."""
-    return _scalar(schema, "current_metadata_schema_version", {}, int)
+    return _scalar(schema, "current_metadata_schema_version", {}, int, only_reads=True)
 
 
-def promote_model(schema: str, artifact_id: str, notes: str | None, expected_state: str | None) -> Call[Promotion]:
+def promote_model(
+    schema: str, artifact_id: str, notes: str | None, expected_state: str | None, override_reason: str | None
+) -> Call[Promotion]:
     """Builds the call that promotes a version."""
-    return _function_call(schema, "promote_model", _transition_arguments(artifact_id, notes, expected_state), Promotion)
+    given = _transition_arguments(artifact_id, notes, expected_state) | _without_none(
+        {"override_reason": override_reason}
+    )
+    return _function_call(schema, "promote_model", given, Promotion)
 
 
 def transition(
@@ -147,6 +205,59 @@ def link_code(schema: str, artifact_id: str, **facts: Any) -> Call[bool]:
 def record_training(schema: str, artifact_id: str, **facts: Any) -> Call[bool]:
     """Builds the call that says how a version was trained; a fact that is None is not sent."""
     return _scalar(schema, "record_training", {"artifact_id": artifact_id} | _without_none(facts), bool)
+
+
+def record_evaluation(schema: str, artifact_id: str, **facts: Any) -> Call[RecordedEvaluation]:
+    """Builds the call that records an evaluation; a fact that is None is not sent."""
+    given = {"artifact_id": artifact_id} | _without_none(facts)
+    return _function_call(schema, "record_evaluation", given, RecordedEvaluation)
+
+
+def check_gates(schema: str, artifact_id: str) -> Call[GateCheck]:
+    """Builds the call that shows what a promotion would ask for."""
+    return _function_call(schema, "check_gates", {"artifact_id": artifact_id}, GateCheck, only_reads=True)
+
+
+def gates(schema: str) -> Call[Gate]:
+    """Builds the look into the view ``gates``, which has its own order."""
+    return _look(schema, "gates", Gate, {})
+
+
+def policies(schema: str) -> Call[Policy]:
+    """Builds the look into the view ``policies``, which has its own order."""
+    return _look(schema, "policies", Policy, {})
+
+
+def set_promotion_gate(schema: str, **arguments: Any) -> Call[int]:
+    """Builds the call that sets a gate."""
+    return _scalar(schema, "set_promotion_gate", _without_none(arguments), int)
+
+
+def remove_promotion_gate(schema: str, gate_id: int, reason: str | None) -> Call[bool]:
+    """Builds the call that removes a gate."""
+    return _scalar(schema, "remove_promotion_gate", {"gate_id": gate_id} | _without_none({"reason": reason}), bool)
+
+
+def set_promotion_policy(schema: str, **arguments: Any) -> Call[None]:
+    """Builds the call that sets what a promotion asks for besides the gates."""
+    return _scalar(schema, "set_promotion_policy", _without_none(arguments), lambda _: None)
+
+
+def delete_model(schema: str, artifact_id: str, reason: str) -> Call[DeletedModel]:
+    """Builds the call that deletes a version."""
+    return _function_call(schema, "delete_model", {"artifact_id": artifact_id, "reason": reason}, DeletedModel)
+
+
+def model_history(schema: str, name: str | None) -> Call[HistoryEvent]:
+    """Builds the call that reads the history of a model; None, for what concerns every model, is sent as such."""
+    return _function_call(schema, "model_history", {"name": name}, HistoryEvent, only_reads=True)
+
+
+def promoted_at(schema: str, name: str, at: datetime | None) -> Call[PromotedVersion]:
+    """Builds the call that asks what was in service at some time."""
+    return _function_call(
+        schema, "promoted_at", {"name": name} | _without_none({"at": at}), PromotedVersion, only_reads=True
+    )
 
 
 def backfill_reviews(schema: str, artifact_id: str | None, limit: int | None) -> Call[BackfillReview]:
@@ -174,7 +285,7 @@ def seal_legacy(schema: str) -> Call[bool]:
 
 def migration_report(schema: str, max_artifacts: int | None) -> Call[str]:
     """Builds the call that writes the report; None for all artifacts is sent as such."""
-    return _scalar(schema, "migration_report", {"max_artifacts": max_artifacts}, str)
+    return _scalar(schema, "migration_report", {"max_artifacts": max_artifacts}, str, only_reads=True)
 
 
 def get_model(schema: str, name: str | None, version_number: int | None, artifact_id: str | None) -> Call[ModelVersion]:
@@ -191,14 +302,149 @@ def get_model(schema: str, name: str | None, version_number: int | None, artifac
     return _look(schema, "models", ModelVersion, _without_none(given))
 
 
-def not_found(name: str | None, version_number: int | None, artifact_id: str | None) -> NotFound:
+# What a list can be narrowed down by: fixed texts, into which values are bound.
+_LIST_CONDITIONS = {
+    "name": "m.name = {}::text",
+    "name_prefix": "starts_with(m.name, {}::text)",
+    "artifact_id": "m.artifact_id = {}::text",
+    "id_prefix": "starts_with(m.artifact_id, {}::text)",
+    "promotion_state": "m.promotion_state = {}::text",
+    "is_external": "m.is_external = {}::boolean",
+    "is_latest": "m.is_latest = {}::boolean",
+}
+
+
+def list_models(
+    schema: str, given: Mapping[str, Any], after: tuple[str, int] | None, limit: int | None
+) -> Call[ModelSummary]:
+    """Builds the look into the view ``models`` that lists versions by name and number.
+
+    Args:
+        schema: The schema that holds the registry.
+        given: What the list is narrowed down by, names as in ``_LIST_CONDITIONS``; None for not at all.
+        after: Name and number of the last version of the page before.
+        limit: At most so many.
+    """
+    bound = {name: _bind(name, value) for name, value in _without_none(given).items()}
+    conditions: list[sql.Composable] = [sql.SQL(_LIST_CONDITIONS[name]).format(sql.Placeholder(name)) for name in bound]
+    if after is not None:
+        bound |= {"after_name": _bind("after_name", after[0]), "version_number": _bind("version_number", after[1])}
+        conditions.append(sql.SQL("(m.name, m.version_number) > (%(after_name)s::text, %(version_number)s::integer)"))
+    own = [name for name in _column_names(ModelSummary) if name != "promoted_version"]
+    query = sql.SQL(
+        "select {columns}, (select p.version_number from {view} as p"
+        " where p.name = m.name and p.promotion_state = 'promoted') as promoted_version"
+        " from {view} as m where {conditions} order by m.name, m.version_number, m.artifact_id limit %(limit)s::bigint"
+    ).format(
+        columns=sql.SQL(", ").join(sql.Identifier("m", name) for name in own),
+        view=sql.Identifier(schema, "models"),
+        conditions=sql.SQL(" and ").join(conditions) if conditions else sql.SQL("true"),
+    )
+    bound["limit"] = _bind("limit", limit)
+    return Call(query, bound, lambda row: ModelSummary(**row), only_reads=True)
+
+
+def search_models(
+    schema: str,
+    conditions: Mapping[str, Any],
+    *,
+    order_by: str = "registered",
+    descending: bool = True,
+    page_size: int = 20,
+    after: str | None = None,
+) -> Call[FoundModel]:
+    """Builds the call that asks for a page of the versions that match a filter.
+
+    Args:
+        schema: The schema of the registry.
+        conditions: The filter, as :func:`search_filter` gives it.
+        order_by: ``registered``, ``trained`` or ``metric:<name>``.
+        descending: Whether the newest, or the highest value, comes first.
+        page_size: At most so many versions.
+        after: The cursor of the last version of the page before.
+
+    Raises:
+        InvalidArgument: A value cannot be sent.
+    """
+    given = {"filter": conditions, "order_by": order_by, "descending": descending, "page_size": page_size}
+    return _function_call(schema, "search_models", given | _without_none({"after": after}), FoundModel, only_reads=True)
+
+
+def search_filter(where: Mapping[str, Any] | None, conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Puts a filter and conditions that were given as named arguments together: all of it must hold.
+
+    Args:
+        where: A filter in the language of ``search_models``.
+        conditions: Conditions by name; None is none, times are datetimes, and ``metrics`` maps the name of a metric to
+            a comparison, such as ``(">=", 0.9)``.
+
+    Returns:
+        One filter.
+
+    Raises:
+        InvalidArgument: A time has no time zone, or a comparison is no pair.
+    """
+    plain: dict[str, Any] = {}
+    parts: list[Any] = [] if where is None else [where]
+    for name, value in _without_none(conditions).items():
+        if isinstance(value, datetime):
+            plain[name] = _bind_time(name, value).isoformat()
+        elif name == "metrics":
+            parts += [_comparison(metric, comparison) for metric, comparison in value.items()]
+        else:
+            plain[name] = value
+    parts += [plain] if plain else []
+    if not parts:
+        return {}
+    return parts[0] if len(parts) == 1 else {"all": parts}
+
+
+def search_page(found: Sequence[FoundModel], page_size: int) -> SearchPage:
+    """Makes a page of what was found; one that is not full is the last."""
+    return SearchPage(tuple(found), found[-1].cursor if found and len(found) >= page_size else None)
+
+
+def _comparison(metric: str, comparison: Any) -> dict[str, Any]:
+    if not (isinstance(comparison, tuple | list) and len(comparison) == 2):
+        raise _invalid_argument(json_pointer(["metrics", metric]), 'must be a pair such as (">=", 0.9)')
+    return {"metric": metric, "op": comparison[0], "value": comparison[1]}
+
+
+def _bind_time(name: str, value: datetime) -> datetime:
+    if problem := _wrong_time(value):
+        raise _invalid_argument(json_pointer([name]), problem)
+    return value
+
+
+def model_lineage(schema: str, artifact_id: str, direction: str, max_depth: int | None) -> Call[LineageStep]:
+    """Builds the call that lists what an artifact was made from and what came of it."""
+    given = {"artifact_id": artifact_id, "direction": direction} | _without_none({"max_depth": max_depth})
+    return _function_call(schema, "model_lineage", given, LineageStep, only_reads=True)
+
+
+def resolve_artifact(schema: str, reference: str) -> Call[str]:
+    """Builds the call that finds the artifact that somebody means."""
+    return _scalar(schema, "resolve_artifact", {"reference": reference}, str, only_reads=True)
+
+
+def suggest_names(schema: str, name: str, max_names: int) -> Call[SuggestedName]:
+    """Builds the call that lists the names nearest to one."""
+    return _function_call(
+        schema, "suggest_names", {"name": name, "max_names": max_names}, SuggestedName, only_reads=True
+    )
+
+
+def not_found(
+    name: str | None, version_number: int | None, artifact_id: str | None, meant: Sequence[SuggestedName] = ()
+) -> NotFound:
     """Says that get_model() found nothing, with the code that the database's functions use for it."""
     if artifact_id is not None:
         problem = Problem("/artifact_id", "names no model version")
         return NotFound(f"there is no model version {artifact_id}", sqlstate="P0002", problems=[problem])
     version = "" if version_number is None else f" {version_number}"
     problem = Problem("/name" if version_number is None else "/version_number", "names no model version")
-    return NotFound(f"there is no model {name}{version}", sqlstate="P0002", problems=[problem])
+    hint = f"did you mean {', '.join(suggested.name for suggested in meant)}?" if meant else ""
+    return NotFound(f"there is no model {name}{version}", sqlstate="P0002", problems=[problem], hint=hint)
 
 
 def model_texts(registrations: Iterable[Registration | Mapping[str, Any]]) -> Iterator[str]:
@@ -316,13 +562,21 @@ def _without_none(values: Mapping[str, T | None]) -> dict[str, T]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _function_call(schema: str, function: str, given: Mapping[str, Any], result: type[T]) -> Call[T]:
+def _function_call(
+    schema: str, function: str, given: Mapping[str, Any], result: type[T], *, only_reads: bool = False
+) -> Call[T]:
     bound = {name: _bind(name, value) for name, value in given.items()}
-    return _statement(schema, function, bound, _column_names(result), lambda row: result(**row))
+    return _statement(schema, function, bound, _column_names(result), lambda row: result(**row), only_reads=only_reads)
 
 
 def _statement(
-    schema: str, function: str, bound: Mapping[str, Any], columns: Sequence[str], read: Callable[[dict[str, Any]], T]
+    schema: str,
+    function: str,
+    bound: Mapping[str, Any],
+    columns: Sequence[str],
+    read: Callable[[dict[str, Any]], T],
+    *,
+    only_reads: bool = False,
 ) -> Call[T]:
     # With the types written out a wrong value is refused as such, not as a function that does not exist.
     arguments = [
@@ -332,13 +586,15 @@ def _statement(
     query = sql.SQL("select {} from {}({})").format(
         _columns(columns), sql.Identifier(schema, function), sql.SQL(", ").join(arguments)
     )
-    return Call(query, bound, read)
+    return Call(query, bound, read, only_reads=only_reads)
 
 
-def _scalar(schema: str, function: str, given: Mapping[str, Any], read: Callable[[Any], T]) -> Call[T]:
+def _scalar(
+    schema: str, function: str, given: Mapping[str, Any], read: Callable[[Any], T], *, only_reads: bool = False
+) -> Call[T]:
     """Builds the call of a function that returns one value, which stands in a column of the function's name."""
     bound = {name: _bind(name, value) for name, value in given.items()}
-    return _statement(schema, function, bound, (function,), lambda row: read(row[function]))
+    return _statement(schema, function, bound, (function,), lambda row: read(row[function]), only_reads=only_reads)
 
 
 def _look(
@@ -364,7 +620,7 @@ def _look(
     if limit is not None:
         query += sql.SQL(" limit {}::bigint").format(sql.Placeholder("limit"))
         bound["limit"] = _bind("limit", limit)
-    return Call(query, bound, lambda row: result(**row))
+    return Call(query, bound, lambda row: result(**row), only_reads=True)
 
 
 def _columns(names: Sequence[str]) -> sql.Composed:
@@ -424,6 +680,10 @@ def _wrong_integer(value: Any) -> str | None:
     return None if isinstance(value, int) and not isinstance(value, bool) else "must be an integer"
 
 
+def _wrong_number(value: Any) -> str | None:
+    return None if isinstance(value, (int, float)) and not isinstance(value, bool) else "must be a number"
+
+
 def _wrong_time(value: Any) -> str | None:
     if not isinstance(value, datetime):
         return "must be a datetime"
@@ -435,5 +695,7 @@ _PROBLEM_OF: dict[str, Callable[[Any], str | None]] = {
     "text": _wrong_text,
     "boolean": _wrong_boolean,
     "integer": _wrong_integer,
+    "bigint": _wrong_integer,
+    "double precision": _wrong_number,
     "timestamptz": _wrong_time,
 }

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,45 +17,125 @@ from atlas_models import __version__, backfill_run, example, first_steps, migrat
 from atlas_models.adoption import Adoption, Dangling
 from atlas_models.backfill_command import backfill, count_lines, report, seal
 from atlas_models.backfill_run import BackfillStoppedError
-from atlas_models.command_line import EXIT_CODES, database_url, given_url, one_line_errors, say, schema_option
+from atlas_models.command_line import (
+    EXIT_CODES,
+    database_url,
+    given_url,
+    json_option,
+    one_line_errors,
+    say,
+    schema_option,
+)
+from atlas_models.completion import completion
 from atlas_models.connections import connect, describe
+from atlas_models.decision_commands import demote, promote, reject, reopen
+from atlas_models.gates_command import gates
+from atlas_models.history_command import history
+from atlas_models.lineage_command import lineage
 from atlas_models.links_command import check_links
 from atlas_models.local_cluster import LocalCluster
 from atlas_models.migration_errors import MigrationError
 from atlas_models.migration_runner import DEFAULT_SCHEMA, MigrationReport, Status
+from atlas_models.model_commands import list_models, show
+from atlas_models.output import show_json
 from atlas_models.register_command import register
 from atlas_models.review_command import review
+from atlas_models.search_command import search
 from atlas_models.server_programs import find_psql
+from atlas_models.status_commands import doctor, status
 from atlas_models.terminal import show_progress
+from atlas_models.validate_command import validate
+
+# What `atlas --help` lists, in the order in which somebody comes to need it.
+_SECTIONS = {
+    "Register": ("register", "validate"),
+    "Look": ("list", "show", "search", "lineage", "history", "status", "check-links"),
+    "Decide": ("promote", "reject", "reopen", "demote", "gates"),
+    "Bring an old catalogue in": ("backfill", "review", "report", "seal"),
+    "Set up": ("migrate", "doctor", "local", "completion"),
+}
+
+_EPILOG = (
+    """\b
+Examples:
+  atlas register models.jsonl
+  atlas list
+  atlas promote credit-risk@2 --notes "passed the review of 12 May"
+  atlas COMMAND --help                # each has examples of its own
+\b
+The database is what --url names, else DATABASE_URL, else the PG* variables,
+else the project's local server; atlas doctor says which.
+
+"""
+    + EXIT_CODES
+)
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+_MIGRATE_EPILOG = (
+    """\b
+Examples:
+  atlas migrate                      # the project's local server
+  atlas migrate postgresql://postgres@db.example.org/atlas
+  atlas migrate --check              # in CI: is anything pending?
+  atlas migrate --dry-run
+
+"""
+    + EXIT_CODES
+)
+
+
+class _Sections(click.Group):
+    """A group whose help lists its commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        width = max(map(len, self.commands))
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                limit = formatter.width - width - 6
+                texts = [(name, self.commands[name].get_short_help_str(limit)) for name in names]
+                formatter.write_dl([(f"{name:<{width}}", text) for name, text in texts])
+
+
+@click.group(cls=_Sections, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="atlas")
 def main() -> None:
     """Atlas, a model registry that lives inside PostgreSQL."""
+    # What it has to say of a connection that is given up, our own line says.
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 
-for _command in (register, backfill, review, seal, report, check_links):
+for _command in (
+    *(register, validate, list_models, show, status, check_links, promote, reject, reopen, demote),
+    *(search, lineage, gates, history, backfill, review, report, seal, doctor, completion),
+):
     main.add_command(_command)
 
 
-@main.command(epilog=EXIT_CODES)
+@main.command(epilog=_MIGRATE_EPILOG, short_help="Brings a database up to date.")
 @click.argument("url", required=False)
+@click.option("--url", "named_url", metavar="URL", help="The same as the argument.")
 @schema_option
 @click.option("--status", "mode", flag_value="status", help="Show what is applied and what is pending; change nothing.")
 @click.option("--check", "mode", flag_value="check", help="Like --status; exit with 1 when anything is pending.")
 @click.option("--dry-run", "mode", flag_value="dry-run", help="Run everything in a transaction and roll it back.")
+@json_option
 @one_line_errors
-def migrate(url: str | None, schema: str, mode: str | None) -> None:
+def migrate(url: str | None, named_url: str | None, schema: str, mode: str | None, as_json: bool) -> None:
     """Brings a database up to date: pending migrations and the current code.
 
-    URL is a superuser's postgresql://… ; without it DATABASE_URL is used, and without that the project's own local
-    server, which is made and started when needed. A new one begins with an example: an old catalogue of eight models,
-    which is then taken over and backfilled as yours would be.
+    URL is a superuser's postgresql://… ; without it DATABASE_URL is used, else the PG* variables, and without those the
+    project's own local server, which is made and started when needed. A new one begins with an example: an old
+    catalogue of eight models, which is then taken over and backfilled as yours would be.
     """
+    if url and named_url:
+        raise click.UsageError("The URL is given twice.")
+    url = url or named_url
     if mode in ("status", "check"):
         found = migration_runner.status(database_url(url), schema=schema)
-        _show_status(found)
+        if as_json:
+            show_json(asdict(found) | {"up_to_date": found.up_to_date})
+        else:
+            _show_status(found)
         sys.exit(1 if mode == "check" and not found.up_to_date else 0)
     target = given_url(url)
     has_example = False
@@ -67,10 +150,13 @@ def migrate(url: str | None, schema: str, mode: str | None) -> None:
     report = migration_runner.migrate(
         target, schema=schema, schema_is_chosen=_is_chosen("schema"), dry_run=mode == "dry-run", progress=say
     )
-    _show_report(report)
-    if mode is None:
-        if has_example:
-            _backfill_example(target, schema)
+    if as_json:
+        show_json(report)
+    else:
+        _show_report(report)
+    if mode is None and has_example:
+        _backfill_example(target, schema, say if as_json else click.echo)
+    if mode is None and not as_json:
         _show_first_steps(target, shown, schema, given_by_argument=url is not None)
 
 
@@ -130,15 +216,15 @@ def _show_adoption(adopted: Adoption, *, dry_run: bool) -> None:
     click.echo(f"It was locked for {adopted.seconds:.1f} s. What its users must change: docs/adopt.md.")
 
 
-def _backfill_example(url: str, schema: str) -> None:
+def _backfill_example(url: str, schema: str, show_line: Callable[[str], None]) -> None:
     with connect(url, application_name="atlas migrate") as connection, show_progress("rows") as progress:
         try:
             done = backfill_run.run(connection, schema, progress=progress)
         except BackfillStoppedError as error:
             raise MigrationError(error.message, hint="atlas backfill goes on where it stopped") from error
-    click.echo("\nIts models were backfilled: what a row says without doubt was taken over, the rest is asked.")
+    show_line("\nIts models were backfilled: what a row says without doubt was taken over, the rest is asked.")
     for line in count_lines(done):
-        click.echo(f"  {line}")
+        show_line(f"  {line}")
 
 
 def _show_first_steps(url: str, shown: str, schema: str, *, given_by_argument: bool) -> None:
@@ -174,7 +260,7 @@ def _program() -> str:
     return shlex.quote(str(called))
 
 
-@main.group(epilog=EXIT_CODES)
+@main.group(epilog=EXIT_CODES, short_help="The project's own server, for trying things out.")
 def local() -> None:
     """The project's own PostgreSQL server, for trying things out."""
 

@@ -104,12 +104,15 @@ def with_database(conninfo: str, dbname: str) -> str:
     return make_conninfo("", **{**connection_parameters(conninfo), "dbname": dbname})
 
 
-def connect(conninfo: str, *, application_name: str = "atlas") -> psycopg.Connection[TupleRow]:
+def connect(
+    conninfo: str, *, application_name: str = "atlas", timeout: int = _CONNECT_TIMEOUT_SECONDS
+) -> psycopg.Connection[TupleRow]:
     """Opens a connection in autocommit mode, with UTF-8 as the client's encoding.
 
     Args:
         conninfo: A connection URL or keyword string.
         application_name: What the server's pg_stat_activity shows.
+        timeout: How many seconds to wait for it, where the URL does not say.
 
     Returns:
         The connection.
@@ -117,17 +120,31 @@ def connect(conninfo: str, *, application_name: str = "atlas") -> psycopg.Connec
     Raises:
         DatabaseUnreachableError: The URL is wrong or the server refuses; one line, without the password.
     """
+    try:
+        return psycopg.connect(_conninfo(conninfo, application_name, timeout), autocommit=True)
+    except (psycopg.Error, UnicodeError) as error:
+        raise _unreachable(conninfo, error) from None
+
+
+async def connect_async(conninfo: str, *, application_name: str = "atlas") -> psycopg.AsyncConnection[TupleRow]:
+    """Opens an asynchronous connection, otherwise as :func:`connect`."""
+    try:
+        return await psycopg.AsyncConnection.connect(_conninfo(conninfo, application_name), autocommit=True)
+    except (psycopg.Error, UnicodeError) as error:
+        raise _unreachable(conninfo, error) from None
+
+
+def _conninfo(conninfo: str, application_name: str, timeout: int = _CONNECT_TIMEOUT_SECONDS) -> str:
     parameters = connection_parameters(conninfo)
-    parameters.setdefault("connect_timeout", str(_CONNECT_TIMEOUT_SECONDS))
+    parameters.setdefault("connect_timeout", str(timeout))
     parameters["application_name"] = application_name
     parameters["client_encoding"] = "utf8"
-    try:
-        return psycopg.connect(make_conninfo("", **parameters), autocommit=True)
-    except (psycopg.Error, UnicodeError) as error:
-        reason = _first_line(str(error))
-        raise DatabaseUnreachableError(
-            f"cannot connect to {describe(conninfo)}: {reason}", hint=_advice(reason)
-        ) from None
+    return make_conninfo("", **parameters)
+
+
+def _unreachable(conninfo: str, error: Exception) -> DatabaseUnreachableError:
+    reason = _first_line(str(error))
+    return DatabaseUnreachableError(f"cannot connect to {describe(conninfo)}: {reason}", hint=_advice(reason))
 
 
 def notice_lost_clients(conn: psycopg.Connection[TupleRow]) -> None:

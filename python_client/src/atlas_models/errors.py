@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import psycopg
 
+from atlas_models.migration_errors import DatabaseUnreachableError
+
 
 class Problem(NamedTuple):
     """One thing that is wrong.
@@ -97,19 +99,27 @@ class LineageError(AtlasError):
 
 
 class RemovalRefused(AtlasError):
-    """A registered model cannot be deleted."""
+    """A version that is or was in service, or a record of what happened, cannot be deleted."""
 
 
 class LegacyLeft(AtlasError):
     """Legacy models are left that were not validated yet; ``problems`` lists them, at most 100."""
 
 
+class GatesNotMet(AtlasError):
+    """The version does not meet what its promotion asks for; ``problems`` has one line for each gate and policy."""
+
+
 class NotFound(AtlasError):
-    """There is no such model version, or no open question about it."""
+    """There is no such model version, no such gate, or no open question about it."""
+
+
+class Ambiguous(AtlasError):
+    """Several artifact ids begin like the given one; ``problems`` lists them, at most ten."""
 
 
 class UnknownReference(AtlasError):
-    """A parent, base or dataset that is not registered."""
+    """A parent, base or dataset that is not registered; or a version to be deleted that others refer to."""
 
 
 class AlreadyRegistered(AtlasError):
@@ -122,6 +132,10 @@ class NotAllowed(AtlasError):
 
 class ConnectionFailed(AtlasError):
     """The server cannot be reached, the URL is wrong, or the connection was lost."""
+
+
+class ConnectionLost(ConnectionFailed):
+    """The connection was lost in the middle: whether the last call was committed is unknown."""
 
 
 class RegistryMissing(AtlasError):
@@ -139,7 +153,9 @@ ERROR_OF_SQLSTATE: dict[str, type[AtlasError]] = {
     "MR007": LineageError,
     "MR008": RemovalRefused,
     "MR010": LegacyLeft,
+    "MR011": GatesNotMet,
     "P0002": NotFound,
+    "P0003": Ambiguous,
     "23502": InvalidArgument,
     "23503": UnknownReference,
     "23505": AlreadyRegistered,
@@ -148,22 +164,24 @@ ERROR_OF_SQLSTATE: dict[str, type[AtlasError]] = {
     "42P01": RegistryMissing,
     "42883": RegistryMissing,
     "3F000": RegistryMissing,
-    "57P01": ConnectionFailed,
-    "57P02": ConnectionFailed,
+    "57P01": ConnectionLost,
+    "57P02": ConnectionLost,
     "57P03": ConnectionFailed,
 }
-_ERROR_OF_CLASS: dict[str, type[AtlasError]] = {"22": InvalidArgument, "08": ConnectionFailed}
+_ERROR_OF_CLASS: dict[str, type[AtlasError]] = {"22": InvalidArgument, "08": ConnectionLost}
 
 METADATA_CONSTRAINTS = frozenset({"artifacts_metadata_valid", "artifacts_metadata_bounded"})
 
 # What PostgreSQL itself says about these quotes keys, not arguments.
 _PROBLEM_OF_CONSTRAINT = {"artifacts_pkey": Problem("/artifact_id", "is taken")}
 
-_LOST_HINT = "open a new connection; whether the last call was committed is unknown unless it had an idempotency_key"
+_LOST_HINT = (
+    "whether the last call was committed is unknown; with the same idempotency_key a registration can be repeated"
+)
 _HINTS: dict[type[AtlasError], str] = {
     NotAllowed: (
-        "the role needs atlas_registrar to register, atlas_reviewer to promote, reject or backfill,"
-        " atlas_reader to read"
+        "the role needs atlas_registrar to register, atlas_reviewer to promote, reject, delete or backfill,"
+        " atlas_steward to set gates and policies, atlas_reader to read"
     ),
     RegistryMissing: "run: atlas migrate URL; or name the registry's schema: Registry(…, schema=…)",
     AlreadyRegistered: "leave artifact_id out, or give one that no artifact has",
@@ -182,6 +200,16 @@ def database_errors() -> Iterator[None]:
         raise translated from error
 
 
+@contextmanager
+def unreachable_as_failed() -> Iterator[None]:
+    """Turns what is said within the block of a server that cannot be reached into an AtlasError."""
+    try:
+        yield
+    except DatabaseUnreachableError as error:
+        # Not chained: libpq's own words may quote what stands in the URL.
+        raise ConnectionFailed(error.message, hint=error.hint) from None
+
+
 def from_database(error: psycopg.Error) -> AtlasError | None:
     """Translates an error that psycopg raised.
 
@@ -195,8 +223,8 @@ def from_database(error: psycopg.Error) -> AtlasError | None:
     kind = _kind_of(error)
     if kind is None:
         return None
-    if kind is ConnectionFailed:
-        return ConnectionFailed("the connection to the database was lost", sqlstate=error.sqlstate, hint=_LOST_HINT)
+    if issubclass(kind, ConnectionFailed):
+        return kind("the connection to the database was lost", sqlstate=error.sqlstate, hint=_LOST_HINT)
     if kind is RegistryMissing:
         message = "this database has no registry in this schema, or one that is older than the client"
         return RegistryMissing(message, sqlstate=error.sqlstate, hint=_HINTS[kind])
@@ -211,7 +239,7 @@ def from_database(error: psycopg.Error) -> AtlasError | None:
 
 def _kind_of(error: psycopg.Error) -> type[AtlasError] | None:
     if error.sqlstate is None:
-        return ConnectionFailed if isinstance(error, psycopg.OperationalError) else None
+        return ConnectionLost if isinstance(error, psycopg.OperationalError) else None
     if error.sqlstate == "23514" and error.diag.constraint_name in METADATA_CONSTRAINTS:
         return InvalidMetadata
     return ERROR_OF_SQLSTATE.get(error.sqlstate) or _ERROR_OF_CLASS.get(error.sqlstate[:2])

@@ -19,7 +19,8 @@ _EPILOG = """\b
 In CI:
   atlas check-links --url "$DATABASE_URL"
 \b
-A pin is filled in by link_code(artifact_id, code_repo_url, code_commit_sha), in SQL or Python.
+A pin is filled in by link_code(artifact_id, code_repo_url, code_commit_sha),
+in SQL or Python.
 
 """ + exit_codes(
     "every promoted internal model has its repository and commit",
@@ -27,7 +28,7 @@ A pin is filled in by link_code(artifact_id, code_repo_url, code_commit_sha), in
 )
 
 
-@click.command(name="check-links", epilog=_EPILOG)
+@click.command(name="check-links", epilog=_EPILOG, short_help="The versions whose code is not pinned.")
 @url_option
 @schema_option
 @click.option("--json", "as_json", is_flag=True, help="Print the list as one JSON object.")

@@ -64,15 +64,16 @@ class RecordFile:
     Args:
         name: What messages call it.
         stream: Its bytes, from the current position on; must be seekable.
+        reader: The command that reads it from a pipe, for advice.
     """
 
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
+    def __init__(self, name: str, stream: IO[bytes], reader: str = "atlas register") -> None:
         self.name = name
         self._stream = stream
         self._start = stream.tell()
         self.size = stream.seek(0, os.SEEK_END) - self._start
         """How many bytes it has."""
-        self._refuse_other_formats()
+        self._refuse_other_formats(reader)
 
     @property
     def bytes_read(self) -> int:
@@ -113,22 +114,23 @@ class RecordFile:
         except OSError as error:
             raise _cannot_read(self.name, error) from error
 
-    def _refuse_other_formats(self) -> None:
+    def _refuse_other_formats(self, reader: str) -> None:
         self._stream.seek(self._start)
         first_bytes = self._stream.read(4)
         for signature, what, command in _OTHER_FORMATS:
             if first_bytes.startswith(signature):
                 raise RecordFileError(
-                    f"{self.name} is {what}, not JSON Lines in UTF-8", hint=f"{command} FILE | atlas register"
+                    f"{self.name} is {what}, not JSON Lines in UTF-8", hint=f"{command} FILE | {reader}"
                 )
 
 
 @contextmanager
-def open_record_file(path: str) -> Iterator[RecordFile]:
+def open_record_file(path: str, *, reader: str = "atlas register") -> Iterator[RecordFile]:
     """Opens a JSON Lines file for the length of a block.
 
     Args:
         path: The file, or ``-`` for standard input. What can be read only once (a pipe) is copied to a temporary file.
+        reader: The command that reads it from a pipe, for advice.
 
     Raises:
         RecordFileError: It cannot be read, or is obviously something else.
@@ -142,7 +144,7 @@ def open_record_file(path: str) -> Iterator[RecordFile]:
                 shutil.copyfileobj(stream, copy)
                 copy.seek(0)
                 stream = copy
-            file = RecordFile(name, stream)
+            file = RecordFile(name, stream, reader)
         except OSError as error:
             raise _cannot_read(name, error) from error
         yield file

@@ -36,12 +36,13 @@ _MAX_SHOWN_NAME = 256
 _EPILOG = """\b
 Examples:
   atlas register models.jsonl
-  atlas register --dry-run --keep-going models.jsonl     # lists every record that would be refused
-  gunzip -c models.jsonl.gz | atlas register --url postgresql://user@host/database
+  atlas register --dry-run --keep-going models.jsonl   # lists what is refused
+  gunzip -c models.jsonl.gz | atlas register --url postgresql://u@host/db
   atlas register --json models.jsonl | jq .registered
 \b
-A line of the file:
-  {"name": "churn", "metadata": {"is_external": false, …}, "artifact_id": "churn-7", "idempotency_key": "import-1"}
+A line of the file (here in two):
+  {"name": "churn", "metadata": {"is_external": false, …},
+   "artifact_id": "churn-7", "idempotency_key": "import-1"}
 
 """ + exit_codes(
     "every record is registered, or was by an earlier run (with --dry-run: could be)",
@@ -49,7 +50,7 @@ A line of the file:
 )
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Registers the models of a JSON Lines file.")
 @click.argument("file", required=False)
 @url_option
 @schema_option
@@ -75,13 +76,14 @@ def register(
     Refused records are listed on standard error, FILE:LINE first: at most 100 of them, all with --keep-going. What can
     be checked without the database is checked for the whole file before anything is sent.
     """
-    with (
-        open_record_file(file or _piped_input()) as records,
-        connect(database_url(url), application_name="atlas register") as connection,
-    ):
-        try:
-            with show_progress() as progress:
-                summary = BulkRegistration(
+    with open_record_file(file or _piped_input()) as records:
+
+        def attempt() -> Summary:
+            with (
+                connect(target, application_name="atlas register") as connection,
+                show_progress() as progress,
+            ):
+                return BulkRegistration(
                     connection,
                     schema,
                     chunk_size=chunk_size,
@@ -89,6 +91,16 @@ def register(
                     dry_run=dry_run,
                     progress=progress,
                 ).run(records)
+
+        target = database_url(url)
+        try:
+            try:
+                summary = attempt()
+            except RegistrationStoppedError as error:
+                if not error.can_be_repeated:
+                    raise
+                say(f"{error.message}; trying once more")
+                summary = attempt()
         except RegistrationStoppedError as error:
             refuse(error.message, error.hint)
             sys.exit(INTERRUPTED if error.interrupted else 1)

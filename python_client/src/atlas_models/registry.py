@@ -1,41 +1,54 @@
 """The registry as Python sees it: a thin client whose every method calls one function of the database."""
 
+# Written from async_registry.py by `make client`: change that one.
+
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
-from types import TracebackType
-from typing import Any, TypeVar
-
-import psycopg
-from psycopg.pq import TransactionStatus
-from psycopg.rows import dict_row
-from psycopg.types.json import set_json_loads
+from typing import Any
 
 from atlas_models import calls
-from atlas_models.connections import connect, connection_parameters
-from atlas_models.documents import parse_jsonb
-from atlas_models.errors import AtlasError, ConnectionFailed, Problem, database_errors
-from atlas_models.migration_errors import DatabaseUnreachableError
+from atlas_models.errors import AtlasError, Problem, database_errors
 from atlas_models.results import (
     BackfillReview,
+    DeletedModel,
+    FoundModel,
+    Gate,
+    GateCheck,
+    HistoryEvent,
+    LineageStep,
+    ModelSummary,
     ModelVersion,
+    Policy,
+    PromotedVersion,
     Promotion,
+    RecordedEvaluation,
     RegisteredModel,
     Registration,
     ReviewOutcome,
+    SearchPage,
+    SuggestedName,
     Transition,
     UnlinkedModel,
 )
+from atlas_models.sessions import Session
 
-T = TypeVar("T")
 
-
-class Registry:
+class Registry(Session):
     """A model registry in a PostgreSQL database.
 
-    Given a URL it opens a connection of its own, and every call is one transaction, committed when the call returns.
+    Given a URL it opens a connection of its own at first use, and every call is one transaction, committed when the
+    call returns. A lost connection is replaced: by itself and at once for a call that only reads or carries an
+    idempotency key, which is then repeated once (``register_model`` makes itself a key where none is given), otherwise
+    by the next call. It is for one thread or task at a time.
+
+    Given a pool, each call takes a connection of it, and is one transaction; it may be shared by threads and tasks.
+    A lost connection is treated in the same way.
+
+    :meth:`transaction` makes several calls one transaction.
 
     Given a psycopg connection it takes part in the caller's transaction: it never commits, rolls back or closes.
     A connection that is not in autocommit mode is left inside the transaction that the first statement began. What the
@@ -44,41 +57,21 @@ class Registry:
     of a transaction block has each call committed by itself.
 
     Every method may raise what stands under Raises, and on top of it NotAllowed (the role may not), RegistryMissing (no
-    registry in this schema) and ConnectionFailed (the connection was lost). An AtlasError that the database caused has
-    psycopg's error as its ``__cause__``; errors that say nothing about the registry, such as a serialization failure
-    or a cancelled statement, are psycopg's own.
+    registry in this schema) and ConnectionFailed (the server cannot be reached) or, of that kind, ConnectionLost. An
+    AtlasError that the database caused has psycopg's error as its ``__cause__``; errors that say nothing about the
+    registry, such as a serialization failure or a cancelled statement, are psycopg's own.
 
     Args:
-        database: A URL (``postgresql://user:password@host:port/database``, or ``host=… dbname=…``), or an open
-            ``psycopg.Connection``.
+        database: A URL (``postgresql://user:password@host:port/database``, or ``host=… dbname=…``), an open
+            ``psycopg.Connection``, or a ``psycopg_pool.ConnectionPool``.
         schema: The schema that holds the registry; it need not be on the search_path.
+        on_behalf_of: For whom the calls are made, such as the user of a web application: the setting
+            ``atlas_models.on_behalf_of`` of each transaction that a call runs in. A claim, kept beside the connected
+            user and never instead.
 
     Raises:
-        ConnectionFailed: The URL is wrong or the server cannot be reached; the message holds no password.
+        ConnectionFailed: The URL cannot be read; the message holds no password.
     """
-
-    def __init__(self, database: str | psycopg.Connection[Any], *, schema: str = "atlas") -> None:
-        self._schema = schema
-        self._owns_connection = isinstance(database, str)
-        if isinstance(database, str):
-            self._connection: psycopg.Connection[Any] = _connect(database)
-        elif isinstance(database, psycopg.Connection):
-            self._connection = database
-        else:
-            raise TypeError(f"Registry takes a URL or a psycopg.Connection, not {type(database).__name__}")
-
-    def __enter__(self) -> Registry:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Closes the connection if the registry opened it; a connection that was given stays open."""
-        if self._owns_connection:
-            self._connection.close()
 
     def register_model(
         self,
@@ -161,6 +154,7 @@ class Registry:
             KeptByDatabase: An argument contradicts the metadata.
             LineageError: The parent is no model, or parents and bases would run in a circle.
         """
+        makes_key = idempotency_key is None and self._may_repeat()
         registration = Registration(
             name=name,
             metadata=metadata,
@@ -189,9 +183,11 @@ class Registry:
             benchmark_id=benchmark_id,
             promotion_notes=promotion_notes,
             artifact_id=artifact_id,
-            idempotency_key=idempotency_key,
+            idempotency_key=f"client-{uuid.uuid4()}" if makes_key else idempotency_key,
         )
-        return self._one(calls.register_model(self._schema, registration))
+        registered = self._one(calls.register_model(self._schema, registration))
+        # Recognised by a key that nobody else has: this call's own first try, whose answer was lost.
+        return replace(registered, created=True) if makes_key else registered
 
     def register_models(
         self, registrations: Iterable[Registration | Mapping[str, Any]], *, chunk_size: int = 5000
@@ -215,15 +211,24 @@ class Registry:
                 100) problems of all models of its chunk, each path opening with the model's place in the input, from
                 0: ``/0/metadata/framework``. Nothing is registered: a registry with a URL, or a connection in
                 autocommit mode outside of a transaction, has rolled back; a caller's transaction is aborted.
+                After a lost connection it is repeated when every one has an idempotency key.
         """
+        registrations = list(registrations)
         chunks = list(calls.chunks(registrations, chunk_size))
+        if not chunks:
+            return []
+        have_keys = all(calls.has_key(registration) for registration in registrations)
+        return self._repeated(lambda: self._register_chunks(chunks), have_keys)
+
+    def _register_chunks(self, chunks: list[calls.Chunk]) -> list[RegisteredModel]:
         registered: list[RegisteredModel] = []
-        with self._one_transaction():
-            for chunk in chunks:
-                try:
-                    registered += self.register_json(chunk.models)
-                except AtlasError as error:
-                    raise calls.at_place(error, chunk) from error.__cause__
+        with database_errors():
+            with self._held_together():
+                for chunk in chunks:
+                    try:
+                        registered += self.register_json(chunk.models)
+                    except AtlasError as error:
+                        raise calls.at_place(error, chunk) from error.__cause__
         return registered
 
     def register_json(self, models: str) -> list[RegisteredModel]:
@@ -300,13 +305,174 @@ class Registry:
             Everything that the registry knows of it.
 
         Raises:
-            NotFound: There is none.
+            NotFound: There is none; for a name that is not registered the hint has the nearest ones.
             TypeError: Neither or both of name and artifact_id are given.
         """
         found = self._all(calls.get_model(self._schema, name, version_number, artifact_id))
         if not found:
-            raise calls.not_found(name, version_number, artifact_id)
+            meant = () if name is None else self.suggest_names(name, max_names=3)
+            raise calls.not_found(name, version_number, artifact_id, meant)
         return found[0]
+
+    def search(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        order_by: str = "registered",
+        descending: bool = True,
+        page_size: int = 20,
+        after: str | None = None,
+        **conditions: Any,
+    ) -> SearchPage:
+        """Finds model versions, a page of them.
+
+        Args:
+            where: A filter in the language of ``search_models``, for what named conditions cannot say:
+                ``{"any": [{"state": "promoted"}, {"metric": "auroc", "op": ">=", "value": 0.9}]}``.
+            order_by: ``registered``, ``trained`` or ``metric:<name>``.
+            descending: Whether the newest, or the highest value, comes first.
+            page_size: At most so many versions, up to 1,000.
+            after: ``after`` of the page before.
+            **conditions: What must hold besides: ``name``, ``name_prefix``, ``family``, ``framework``, ``task``,
+                ``state``, ``text``, ``trained_by``, ``dataset``, ``training_dataset``, ``evaluation_dataset``,
+                ``base_model``, ``benchmark`` (a text, or a list of which one will do), ``is_external``, ``is_latest``,
+                ``registered_since``, ``registered_before``, ``trained_since``, ``trained_before`` (times), and
+                ``metrics``: ``{"auroc": (">=", 0.9)}``. None is no condition.
+
+        Returns:
+            The page.
+
+        Raises:
+            InvalidArgument: A condition, a metric, the order or the cursor is not understood; ``problems`` says where,
+                the hint names what is near.
+        """
+        wanted = calls.search_filter(where, conditions)
+        call = calls.search_models(
+            self._schema, wanted, order_by=order_by, descending=descending, page_size=page_size, after=after
+        )
+        return calls.search_page(self._all(call), page_size)
+
+    def search_all(
+        self,
+        where: Mapping[str, Any] | None = None,
+        *,
+        order_by: str = "registered",
+        descending: bool = True,
+        page_size: int = 100,
+        **conditions: Any,
+    ) -> Iterator[FoundModel]:
+        """Finds model versions, all of them; the next page is asked for when it is needed.
+
+        What is registered meanwhile neither moves a page nor repeats a version.
+
+        Args:
+            where: As for :meth:`search`.
+            order_by: As for :meth:`search`.
+            descending: As for :meth:`search`.
+            page_size: How many versions are asked for at once.
+            **conditions: As for :meth:`search`.
+
+        Yields:
+            The versions.
+
+        Raises:
+            InvalidArgument: As for :meth:`search`.
+        """
+        after = None
+        while True:
+            page = self.search(
+                where, order_by=order_by, descending=descending, page_size=page_size, after=after, **conditions
+            )
+            for model in page.models:
+                yield model
+            if page.after is None:
+                return
+            after = page.after
+
+    def lineage(self, artifact_id: str, direction: str = "both", *, max_depth: int | None = None) -> list[LineageStep]:
+        """Lists what an artifact was made from and what came of it, the artifact itself first.
+
+        Args:
+            artifact_id: A model version, or a dataset.
+            direction: ``ancestors``, ``descendants`` or ``both``.
+            max_depth: At most so many steps away; all of them by default.
+
+        Returns:
+            Each artifact once for each direction, by the shortest way, the nearest first.
+
+        Raises:
+            NotFound: There is no such artifact.
+            InvalidArgument: The direction or the depth is none.
+        """
+        return self._all(calls.model_lineage(self._schema, artifact_id, direction, max_depth))
+
+    def resolve(self, reference: str) -> str:
+        """Finds the artifact that somebody means.
+
+        Args:
+            reference: An artifact id, a name (its latest version), ``name@version``, or the beginning of an artifact
+                id, three characters and more.
+
+        Returns:
+            The artifact id.
+
+        Raises:
+            NotFound: Nothing is meant; the hint has the nearest names.
+            Ambiguous: Several ids begin so; ``problems`` lists them, at most ten.
+        """
+        return self._one(calls.resolve_artifact(self._schema, reference))
+
+    def suggest_names(self, name: str, *, max_names: int = 5) -> list[SuggestedName]:
+        """Lists the registered names that are nearest to one, the nearest first.
+
+        Args:
+            name: What was written.
+            max_names: At most so many, up to 100.
+
+        Returns:
+            The names; none when nothing is near.
+        """
+        return self._all(calls.suggest_names(self._schema, name, max_names))
+
+    def list_models(
+        self,
+        name: str | None = None,
+        *,
+        promotion_state: str | None = None,
+        is_external: bool | None = None,
+        is_latest: bool | None = None,
+        name_prefix: str | None = None,
+        artifact_id: str | None = None,
+        id_prefix: str | None = None,
+        after: tuple[str, int] | None = None,
+        limit: int | None = None,
+    ) -> list[ModelSummary]:
+        """Lists model versions by name and number, each with the version of its name that is in service.
+
+        Args:
+            name: Only the versions of this model.
+            promotion_state: Only versions in this state: candidate, promoted, rejected or superseded.
+            is_external: Only external models, or only internal ones.
+            is_latest: Only the latest version of each name, or only the others.
+            name_prefix: Only names that begin so.
+            artifact_id: Only the version with this id.
+            id_prefix: Only artifact ids that begin so.
+            after: Name and number of the last version of the page before.
+            limit: At most so many; all of them by default.
+
+        Returns:
+            One value for each version.
+        """
+        given = {
+            "name": name,
+            "promotion_state": promotion_state,
+            "is_external": is_external,
+            "is_latest": is_latest,
+            "name_prefix": name_prefix,
+            "artifact_id": artifact_id,
+            "id_prefix": id_prefix,
+        }
+        return self._all(calls.list_models(self._schema, given, after, limit))
 
     def validate(self, metadata: Mapping[str, Any]) -> None:
         """Has the database check metadata as registering it would, without writing anything.
@@ -339,13 +505,22 @@ class Registry:
         """Gives the version of the metadata schema that registrations are validated against."""
         return self._one(calls.current_metadata_schema_version(self._schema))
 
-    def promote(self, artifact_id: str, *, notes: str | None = None, expected_state: str | None = None) -> Promotion:
+    def promote(
+        self,
+        artifact_id: str,
+        *,
+        notes: str | None = None,
+        expected_state: str | None = None,
+        override_reason: str | None = None,
+    ) -> Promotion:
         """Promotes a candidate or superseded version; the one promoted before becomes superseded.
 
         Args:
             artifact_id: The version.
             notes: Why; replaces the version's promotion notes.
             expected_state: The state that the decision was based on; refused when the version is in another.
+            override_reason: Why it is promoted although gates or policies are not met; takes a reviewer, stands in the
+                history, and does not replace a second person.
 
         Returns:
             The name and number, and the artifact id of the version that was promoted before.
@@ -354,8 +529,23 @@ class Registry:
             NotFound: There is no such version.
             StateChanged: It is not in the expected_state.
             IllegalTransition: It cannot be promoted from the state that it is in.
+            GatesNotMet: It does not meet what its promotion asks for; ``problems`` has one line for each.
         """
-        return self._one(calls.promote_model(self._schema, artifact_id, notes, expected_state))
+        return self._one(calls.promote_model(self._schema, artifact_id, notes, expected_state, override_reason))
+
+    def check_gates(self, artifact_id: str) -> list[GateCheck]:
+        """Shows what a promotion of the version would ask for, and what it would find, without acting.
+
+        Args:
+            artifact_id: The version.
+
+        Returns:
+            One row for each policy and gate.
+
+        Raises:
+            NotFound: There is no such version.
+        """
+        return self._all(calls.check_gates(self._schema, artifact_id))
 
     def reject(self, artifact_id: str, *, notes: str | None = None, expected_state: str | None = None) -> Transition:
         """Rejects a candidate or superseded version.
@@ -477,6 +667,178 @@ class Registry:
         )
         return self._one(call)
 
+    def record_evaluation(
+        self,
+        artifact_id: str,
+        metrics: Mapping[str, float],
+        *,
+        benchmark_id: str | None = None,
+        eval_dataset_artifact_id: str | None = None,
+        evaluated_at: datetime | None = None,
+        evaluated_by: str | None = None,
+        notes: str | None = None,
+    ) -> RecordedEvaluation:
+        """Records the results of an evaluation; the latest ones become the version's metrics.
+
+        Args:
+            artifact_id: The version.
+            metrics: Metric name → finite number, at least one.
+            benchmark_id: The benchmark that it was evaluated on.
+            eval_dataset_artifact_id: The dataset artifact that it was evaluated on.
+            evaluated_at: When, not in the future; must have a time zone. Now, unless given.
+            evaluated_by: Who evaluated it: a claim.
+            notes: What is to be said of it.
+
+        Returns:
+            The evaluation; created is False when the same call was made before. Runs with equal numbers are told apart
+            by evaluated_at.
+
+        Raises:
+            NotFound: There is no such version.
+            UnknownReference: The dataset is not registered.
+            InvalidArgument: These are no metrics, or a value is not well formed.
+        """
+        call = calls.record_evaluation(
+            self._schema,
+            artifact_id,
+            metrics=metrics,
+            benchmark_id=benchmark_id,
+            eval_dataset_artifact_id=eval_dataset_artifact_id,
+            evaluated_at=evaluated_at,
+            evaluated_by=evaluated_by,
+            notes=notes,
+        )
+        return self._one(call)
+
+    def gates(self) -> list[Gate]:
+        """Lists the gates, those for every model first."""
+        return self._all(calls.gates(self._schema))
+
+    def policies(self) -> list[Policy]:
+        """Lists what promotions ask for besides the gates, first for every model, then for single ones."""
+        return self._all(calls.policies(self._schema))
+
+    def set_promotion_gate(
+        self,
+        metric: str,
+        comparator: str,
+        threshold: float,
+        *,
+        model_name: str | None = None,
+        benchmark_id: str | None = None,
+        reason: str | None = None,
+    ) -> int:
+        """Sets what a version's latest evaluation must show before it is promoted.
+
+        Args:
+            metric: The metric to look at.
+            comparator: How it must compare: ``>=``, ``>``, ``<=``, ``<``, ``=`` or ``<>``.
+            threshold: With what: a finite number. The same model, metric, comparator and benchmark again replace it.
+            model_name: The model; None for every model.
+            benchmark_id: The benchmark whose latest evaluation counts; None for any.
+            reason: Why; stands in the history.
+
+        Returns:
+            The gate's id.
+
+        Raises:
+            InvalidArgument: This is no gate.
+        """
+        call = calls.set_promotion_gate(
+            self._schema,
+            metric=metric,
+            comparator=comparator,
+            threshold=threshold,
+            model_name=model_name,
+            benchmark_id=benchmark_id,
+            reason=reason,
+        )
+        return self._one(call)
+
+    def remove_promotion_gate(self, gate_id: int, *, reason: str | None = None) -> None:
+        """Removes a gate.
+
+        Args:
+            gate_id: The gate, as :meth:`set_promotion_gate` returned it.
+            reason: Why; stands in the history.
+
+        Raises:
+            NotFound: There is no such gate.
+        """
+        self._one(calls.remove_promotion_gate(self._schema, gate_id, reason))
+
+    def set_promotion_policy(
+        self,
+        model_name: str | None = None,
+        *,
+        require_code_pin: bool | None = None,
+        require_evaluation: bool | None = None,
+        require_second_person: bool | None = None,
+        reason: str | None = None,
+    ) -> None:
+        """Sets what a promotion asks for besides the gates.
+
+        Args:
+            model_name: The model; None for every model.
+            require_code_pin: Whether an internal version needs its repository and commit. None here and below: as for
+                every model, or, for every model, as it was.
+            require_evaluation: Whether an internal version needs a recorded evaluation.
+            require_second_person: Whether who registered a version must not promote it.
+            reason: Why; stands in the history.
+
+        Raises:
+            InvalidArgument: The name cannot be one of a model.
+        """
+        call = calls.set_promotion_policy(
+            self._schema,
+            model_name=model_name,
+            require_code_pin=require_code_pin,
+            require_evaluation=require_evaluation,
+            require_second_person=require_second_person,
+            reason=reason,
+        )
+        self._one(call)
+
+    def delete_model(self, artifact_id: str, *, reason: str) -> DeletedModel:
+        """Deletes a candidate or rejected version that was never promoted and that nothing refers to.
+
+        Args:
+            artifact_id: The version.
+            reason: Why; stands in the history, with the full record of the version.
+
+        Returns:
+            What was deleted, and which version is the latest now.
+
+        Raises:
+            NotFound: There is no such version.
+            RemovalRefused: It is or was promoted, or a legacy model.
+            UnknownReference: Others refer to it; ``problems`` names them.
+        """
+        return self._one(calls.delete_model(self._schema, artifact_id, reason))
+
+    def model_history(self, name: str | None) -> list[HistoryEvent]:
+        """Reads what happened to a model, its gates and policies, oldest first.
+
+        Args:
+            name: The model's name; None for the gates and policies of every model.
+
+        Returns:
+            The events; none for a name that was never there.
+        """
+        return self._all(calls.model_history(self._schema, name))
+
+    def promoted_at(self, name: str, at: datetime | None = None) -> PromotedVersion:
+        """Tells which version of a model was in service at some time.
+
+        Args:
+            name: The model's name.
+            at: The time, which must have a time zone; now, unless given.
+
+        Returns:
+            The version, or that none was, or that it is not known.
+        """
+        return self._one(calls.promoted_at(self._schema, name, at))
+
     def unlinked_models(self) -> list[UnlinkedModel]:
         """Lists the versions whose repository or commit is not known, by name and number."""
         return self._all(calls.unlinked_models(self._schema))
@@ -536,28 +898,3 @@ class Registry:
             LegacyLeft: A legacy model is left; ``problems`` lists them, at most 100.
         """
         return self._one(calls.seal_legacy(self._schema))
-
-    def _one(self, call: calls.Call[T]) -> T:
-        return self._all(call)[0]
-
-    def _all(self, call: calls.Call[T]) -> list[T]:
-        with database_errors(), self._connection.cursor(row_factory=dict_row) as cursor:
-            set_json_loads(parse_jsonb, cursor)  # for this cursor only, whatever the caller's connection has
-            cursor.execute(call.query, call.arguments)
-            return [call.read(row) for row in cursor]
-
-    def _one_transaction(self) -> AbstractContextManager[object]:
-        """Holds several statements together where each would be committed by itself; elsewhere the caller's does."""
-        connection = self._connection
-        if connection.autocommit and connection.info.transaction_status == TransactionStatus.IDLE:
-            return connection.transaction()
-        return nullcontext()
-
-
-def _connect(url: str) -> psycopg.Connection[Any]:
-    try:
-        name = connection_parameters(url).get("application_name", "atlas client")
-        return connect(url, application_name=name)
-    except DatabaseUnreachableError as error:
-        # Not chained: libpq's own words may quote what stands in the URL.
-        raise ConnectionFailed(error.message, hint=error.hint) from None

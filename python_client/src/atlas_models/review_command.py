@@ -26,18 +26,19 @@ from atlas_models.terminal import is_terminal, printable, shortened
 
 _EPILOG = """\b
 Examples:
-  atlas review                                           # asks, one model at a time
+  atlas review                               # asks, one model at a time
   atlas review --list
   atlas review --json | jq '.[].why'
-  atlas review model-7 --answer parameter_count=12000 --answer 'training_data=["a", "b"]' --notes "from the paper"
+  atlas review model-7 --answer parameter_count=12000 \\
+      --answer 'training_data=["a", "b"]' --notes "from the paper"
 \b
-An answer is JSON where it is JSON (12000, true, ["a", "b"], "12" for a text of digits), otherwise the text itself;
-null leaves a field out.
+An answer is JSON where it is JSON (12000, true, ["a", "b"], "12" for a text
+of digits), otherwise the text itself; null leaves a field out.
 
 """ + exit_codes("done; what was skipped, or is still open, stays in the queue", "refused, or failed")
 
 
-@click.command(epilog=_EPILOG)
+@click.command(epilog=_EPILOG, short_help="Answers what the backfill left open.")
 @click.argument("artifact_id", required=False)
 @url_option
 @schema_option
