@@ -23,16 +23,26 @@ begin
         from listed as l
         cross join lateral jsonb_each(l.metrics) as e (key, value);
     elsif tg_op = 'UPDATE' then
-        perform _refresh_model_search(array(
-            select n.artifact_id
+        -- By EXCEPT and not by a join, which a session would plan once, for one row, and take the square of many.
+        perform _refresh_model_search(
+            array_agg(c.artifact_id),
+            exists (
+                select n.artifact_id, n.eval_metrics_json from new_rows as n
+                except
+                select o.artifact_id, o.eval_metrics_json from old_rows as o
+            )
+        )
+        from (
+            select
+                n.artifact_id, n.model_name, n.promotion_state, n.is_external, n.trained_by, n.base_model_id, n.benchmark_id,
+                n.eval_dataset_artifact_id, n.training_completed_at, n.created_at, n.eval_metrics_json
             from new_rows as n
-            inner join old_rows as o on n.artifact_id = o.artifact_id
-            where
-                (n.model_name, n.promotion_state, n.is_external, n.trained_by, n.base_model_id, n.benchmark_id)
-                is distinct from (o.model_name, o.promotion_state, o.is_external, o.trained_by, o.base_model_id, o.benchmark_id)
-                or (n.eval_dataset_artifact_id, n.training_completed_at, n.created_at, n.eval_metrics_json)
-                is distinct from (o.eval_dataset_artifact_id, o.training_completed_at, o.created_at, o.eval_metrics_json)
-        ));
+            except
+            select
+                o.artifact_id, o.model_name, o.promotion_state, o.is_external, o.trained_by, o.base_model_id, o.benchmark_id,
+                o.eval_dataset_artifact_id, o.training_completed_at, o.created_at, o.eval_metrics_json
+            from old_rows as o
+        ) as c;
     else
         with gone as (
             delete from model_search as s using old_rows as o where s.artifact_id = o.artifact_id

@@ -8,7 +8,7 @@ begin
     -- Who changes the version at the same time reads the artifact as it was: one of the two must wait for the other.
     perform from model_versions as v where v.artifact_id = new.id for no key update;
     if found then
-        perform _refresh_model_search(array[new.id]);
+        perform _refresh_model_search(array[new.id], metrics_changed => false);
     end if;
     return null;
 end
