@@ -259,3 +259,27 @@ def test_an_answer_is_remembered_for_its_document_and_version_only(conn: psycopg
     ]
     answers = [is_valid(conn, version, text) for version, text in asked]
     assert answers == [True, True, False, False, False, False, True, False, True, True]
+
+
+def test_numbers_are_looked_at_in_whatever_is_larger_than_it_may_look(conn: psycopg.Connection) -> None:
+    ask = """
+        select is_bounded_metadata('model', 1, %s), is_bounded_metadata('model', 0, %s), is_bounded_metadata('d', 1, %s)
+    """
+    large = '{"x": 1e400, "y": "' + "y" * 4000 + '"}'
+    assert conn.execute(ask, [large] * 3).fetchone() == (False, True, True)
+    assert conn.execute(ask, ['{"x": 1e400}'] * 3).fetchone() == (True, True, True)
+    # As a row keeps it, it is small; as text it is not.
+    conn.execute("create temporary table kept (document jsonb)")
+    conn.execute("insert into kept values (%s)", [large])
+    kept = "select pg_column_size(document) < 2048, is_bounded_metadata('model', 1, document) from kept"
+    assert conn.execute(kept).fetchone() == (True, False)
+
+
+def test_answers_are_right_after_more_documents_than_are_remembered(conn: psycopg.Connection) -> None:
+    right = json.dumps(VALID)
+    ask = "select is_valid_metadata('model', 1, %s), is_valid_metadata('model', 1, %s)"
+    for number in range(12):
+        padded = json.dumps(VALID | {"extra": {"n": number, "padding": "p" * 200_000}})
+        assert conn.execute(ask, [padded, right]).fetchone() == (True, True)
+        wrong = padded.replace('"is_external": false', '"is_external": 0')
+        assert conn.execute(ask, [wrong, "{}"]).fetchone() == (False, False)
