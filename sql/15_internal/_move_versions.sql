@@ -1,5 +1,6 @@
--- The one statement that moves versions to another promotion state: for one version or thousands, of names that the caller has locked.
-create or replace function _move_versions(artifact_ids text[], to_state text, notes text[])
+-- The one statement that moves versions to other promotion states: one version and the one that it supersedes, or thousands, all locked
+-- by the caller, and their names.
+create or replace function _move_versions(artifact_ids text[], to_states text[], notes text[])
 returns void
 language plpgsql volatile called on null input parallel unsafe security invoker
 set search_path from current
@@ -10,22 +11,15 @@ set enable_seqscan = off
 set jit = off
 as $function$
 begin
-    -- The rest of the lock order, and what keeps each row in its place for the next statement.
-    perform
-    from unnest(artifact_ids) as i (id)
-    cross join lateral (select from artifacts as a where a.id = i.id for no key update) as a;
-    perform
-    from unnest(artifact_ids) as i (id)
-    cross join lateral (select from model_versions as w where w.artifact_id = i.id for no key update) as w;
-
+    -- One after the other, in the order given: what is superseded stands before what takes its place, for only one can be promoted.
     update model_versions as v
-    set promotion_state = to_state, promotion_notes = coalesce(m.notes, v.promotion_notes)
-    from unnest(artifact_ids, notes) as m (id, notes)
+    set promotion_state = m.to_state, promotion_notes = coalesce(m.notes, v.promotion_notes)
+    from unnest(artifact_ids, to_states, notes) as m (id, to_state, notes)
     cross join lateral (select w.ctid from model_versions as w where w.artifact_id = m.id limit 1) as w
     where v.ctid = w.ctid;
 end
 $function$;
 
-comment on function _move_versions(text[], text, text[]) is
-$$Moves versions to a promotion state, in the caller's transaction; notes stands beside artifact_ids and, where it is not NULL, becomes
-promotion_notes. The caller has locked their names and knows their states; the triggers see to the rest.$$;
+comment on function _move_versions(text[], text[], text[]) is
+$$Moves versions to promotion states, in the caller's transaction; to_states and notes stand beside artifact_ids, and notes, where they are
+not NULL, become promotion_notes. The caller has locked names and rows and knows their states; the triggers see to the rest.$$;

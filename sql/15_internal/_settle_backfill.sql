@@ -228,8 +228,17 @@ begin
     )
     where v.is_there is null;
 
+    -- What keeps each row in its place for the next statement; the artifacts were written above.
+    perform
+    from unnest(artifact_ids) as i (id)
+    cross join lateral (select from model_versions as w where w.artifact_id = i.id for no key update) as w;
+
     -- Adoption is no review: the legacy row itself says that it was in service, by a rule that everybody can read.
-    perform _move_versions(array_agg(b.artifact_id), 'promoted', array_agg('adopted: ' || coalesce(b.promoted_by, 'a person''s answer')))
+    perform _move_versions(
+        array_agg(b.artifact_id),
+        array_agg('promoted'::text),
+        array_agg('adopted: ' || coalesce(b.promoted_by, 'a person''s answer'))
+    )
     from unnest(artifact_ids) as i (id)
     inner join backfill_log as b on i.id = b.artifact_id
     -- Looked up one by one: by its state it would be one of a million candidates.

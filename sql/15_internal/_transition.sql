@@ -72,7 +72,15 @@ begin
         from model_versions as v
         where v.model_name = v_artifact.name and v.promotion_state = 'promoted';
     end if;
-    perform _move_versions(array[_transition.artifact_id], to_state, array[notes]);
+    if v_superseded is null then
+        perform _move_versions(array[_transition.artifact_id], array[to_state], array[notes]);
+    else
+        -- Both at once, as what is written about them is; promoted alone, the trigger supersedes the other.
+        perform _move_versions(
+            array[v_superseded, _transition.artifact_id], array['superseded', to_state], array[null, notes]
+        );
+        update artifacts as a set superseded_by = _transition.artifact_id where a.id = v_superseded;
+    end if;
     perform _state_change();
     return query select v_artifact.name, v_artifact.version_number, v_state, v_superseded;
 end

@@ -52,7 +52,7 @@ begin
         -- What a legacy row is before it has a name, the backfill's log tells.
         where o.model_name is not null and d.was is not null
     ) as c
-    order by c.model_name, c.version_number;
+    order by c.model_name, c.action = 'promoted', c.version_number;
     return null;
 end
 $function$;

@@ -5,6 +5,12 @@ language plpgsql volatile called on null input parallel unsafe security definer
 set search_path from current
 as $function$
 begin
+    -- A legacy model that is given its place has no version row yet, and an UPDATE that finds no row costs as much as one that does: its
+    -- statement triggers fire.
+    if not exists (select from model_versions as v where v.artifact_id = new.id) then
+        return null;
+    end if;
+
     update model_versions as v
     set
         is_external = f.is_external,
