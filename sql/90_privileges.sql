@@ -2,8 +2,8 @@
 -- Who may do what. Nothing here is executable by PUBLIC but the pure validation functions: whoever may write artifacts must be able
 -- to execute what its CHECKs call. What atlas_owner creates is closed by default (migration 0001); what the superuser keeps is not.
 revoke all on function explain_metadata(), guard_history() from public;
-revoke all on function normalise_metadata(text, jsonb, text, jsonb) from public;
-grant execute on function normalise_metadata(text, jsonb, text, jsonb) to atlas_owner;
+revoke all on function _normalise_documents(text[], jsonb[], text, jsonb[]) from public;
+grant execute on function _normalise_documents(text[], jsonb[], text, jsonb[]) to atlas_owner;
 
 -- The history: what its writers may say, and what they may not, such as who and when, which its defaults fill in.
 grant select on model_events to atlas_owner;

@@ -23,6 +23,8 @@ declare
 begin
     with seen as materialized (
         select
+            -- A hundred documents of the greatest size there is are as much as one array should hold.
+            (row_number() over ()) / 100 as part,
             a.id,
             a.metadata,
             a.version_number,
@@ -38,19 +40,36 @@ begin
         left join artifacts_original as o on i.id = o.id
     ),
 
-    normalised as materialized (
+    -- Many in one call, and its answers laid beside the rows again: both are in the same order.
+    gathered as (
         select
-            s.*,
-            normalise_metadata(
-                s.metadata_text,
+            array_agg(s.id) as ids,
+            array_agg(s.metadata) as metadata,
+            array_agg(s.version_number) as version_numbers,
+            array_agg(s.parent_version_id) as parent_version_ids,
+            array_agg(s.superseded_by) as superseded_by,
+            array_agg(s.chain_questions) as chain_questions,
+            array_agg(s.facts) as facts,
+            array_agg(s.metadata_text) as metadata_texts,
+            array_agg(
                 case
                     when v_defaults = '{}' then s.facts
                     -- What a column says by itself is no evidence.
                     else s.facts - array(select d.key from jsonb_each(v_defaults) as d where s.facts -> d.key = d.value)
-                end,
-                v_rules, s.answers - '{name,version_number,parent_version_id,is_latest,promotion_state}'::text[]
-            ) as answer
+                end
+            ) as evidence,
+            array_agg(s.answers - '{name,version_number,parent_version_id,is_latest,promotion_state}'::text[]) as answers
         from seen as s
+        group by s.part
+    ),
+
+    normalised as materialized (
+        select n.*
+        from gathered as g
+        cross join lateral rows from (
+            unnest(g.ids, g.metadata, g.version_numbers, g.parent_version_ids, g.superseded_by, g.chain_questions, g.facts),
+            _normalise_documents(g.metadata_texts, g.evidence, v_rules, g.answers)
+        ) as n (id, metadata, version_number, parent_version_id, superseded_by, chain_questions, facts, answer)
     ),
 
     judged as (

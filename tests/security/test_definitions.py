@@ -28,13 +28,13 @@ OPEN_TO_ALL = [
     "validate_metadata",
 ]
 IN_PYTHON = [
+    "_normalise_documents",
     "explain_metadata",
     "is_valid_metadata",
     "json_matches_schema",
     "jsonschema_is_valid",
     "jsonschema_validation_errors",
     "metadata_errors",
-    "normalise_metadata",
 ]
 FUNCTIONS = """
     select p.proname
