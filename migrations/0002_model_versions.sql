@@ -268,8 +268,12 @@ for each row
 when (not rows_are_complete())
 execute function explain_version();
 
+-- Bound to columns, here and below: a promotion touches none of these, and the conditions of triggers are read anew by every statement.
 create trigger model_versions_05_explain_update
-before update on model_versions
+before update of
+    code_repo_url, code_commit_sha, training_started_at, training_completed_at, training_params_json, eval_metrics_json,
+    idempotency_key, idempotency_digest
+on model_versions
 for each row
 when (
     new.code_repo_url is not null
@@ -308,7 +312,9 @@ for each statement
 execute function refuse_removal();
 
 create trigger model_versions_30_guard_declared_facts
-before update on model_versions
+before update of
+    is_external, external_source_url, external_source_version, base_model_id, benchmark_id, eval_dataset_artifact_id
+on model_versions
 for each row
 when (
     -- Not as one comparison of rows: that comes back from a dump in other brackets, and no two dumps would be equal.
@@ -322,7 +328,7 @@ when (
 execute function derive_declared_facts();
 
 create trigger model_versions_40_supersede_promoted
-before update on model_versions
+before update of promotion_state on model_versions
 for each row
 when (new.promotion_state = 'promoted' and old.promotion_state <> 'promoted')
 execute function supersede_promoted();
