@@ -1,8 +1,8 @@
 """Bills of materials: what a model version was made of, as CycloneDX 1.6.
 
-The library models neither ``modelCard`` nor ``data``, which the specification wants of a machine learning model and of a
-dataset (https://github.com/CycloneDX/cyclonedx-python-lib/issues/912): they are put into what the library writes, and the
-whole is then held against the official schema, which the library carries. Needs the extra ``bom``.
+The library models neither ``modelCard`` nor ``data``, which the specification wants of a model and of a dataset
+(https://github.com/CycloneDX/cyclonedx-python-lib/issues/912): they are put into what the library writes, and the whole
+is then held against the official schema, which the library carries. Needs the extra ``bom``.
 """
 
 from __future__ import annotations
