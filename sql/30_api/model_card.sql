@@ -90,7 +90,7 @@ begin
         into v_results
         from (
             select
-                1 as nth, a.id as dataset, coalesce(nullif(btrim(a.title), ''), a.id) as dataset_name,
+                1 as nth, a.id as dataset, case when btrim(a.title) <> '' then a.title else a.id end as dataset_name,
                 coalesce(v_measured.metrics, v_declared) as metrics
             from artifacts as a
             where a.id = v_measured.dataset_id
