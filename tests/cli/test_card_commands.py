@@ -36,6 +36,7 @@ def test_a_bill_is_printed_as_cyclonedx(run, shelf):
     assert (result.exit_code, result.stderr) == (0, "")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(result.stdout) is None
     assert json.loads(result.stdout)["metadata"]["component"]["bom-ref"] == "model:vit-base-1"
+    assert run("bom", "vit-base", "--json", DATABASE_URL=shelf).stdout == result.stdout
 
 
 @COMMANDS

@@ -66,6 +66,7 @@ def card(model: str, url: str | None, schema: str, output: str | None, as_json: 
 @url_option
 @schema_option
 @output_option
+@click.option("--json", is_flag=True, expose_value=False, help="The same: a bill is one JSON object.")
 @one_line_errors
 def bom(model: str, url: str | None, schema: str, output: str | None) -> None:
     """Writes the bill of materials of a version: CycloneDX 1.6 JSON with its base models, parent and datasets.
