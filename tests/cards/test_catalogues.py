@@ -104,7 +104,9 @@ def example_url(template_database: str, new_database: Callable[..., str]) -> str
 
 
 def hold(registry: Registry, artifact_ids: list[str], *, one_in: int = 1) -> int:
-    """Asserts that every card parses and every bill validates, and that one in some is the same when asked for again.
+    """Asserts that every card parses and every bill was found valid; looks at one in some more closely.
+
+    Those are validated here too, and are the same when asked for again.
 
     Returns:
         How many of the cards have results.
@@ -119,8 +121,8 @@ def hold(registry: Registry, artifact_ids: list[str], *, one_in: int = 1) -> int
             data = ModelCard(card).data
             assert data.to_dict() == front_matter
             with_results += bool(data.eval_results)
-        assert STRICT.validate_str(bill) is None
         if place % one_in == 0:
+            assert STRICT.validate_str(bill) is None
             again = registry.model_card(artifact_id), registry.bill_of_materials(artifact_id)
             assert again == (card, bill)
     return with_results

@@ -178,8 +178,9 @@ def test_a_source_that_could_act_is_no_link(shared, card):
 
 
 def test_a_description_of_a_mebibyte_comes_through_whole(shared, card):
-    paragraph = "| <b> *x* `y` \u05d0\u0301 1. \\ " * 100 + "\n\n"
-    text = (paragraph * 412).strip()
+    words = "what most of a description is made of: words and words and words, "
+    paragraph = f"| <b> *x* `y` \u05d0\u0301 1. \\ {words}" * 100 + "\n\n"
+    text = (paragraph * 112).strip()
     assert 1_000_000 < len(json.dumps(text, ensure_ascii=False).encode()) < 1_048_000
     metadata = internal_metadata(description=text)
     registered = register(shared, "long", metadata)
