@@ -1,0 +1,168 @@
+"""The how-to pages, done as they say: every block prints what the page shows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import conninfo_to_dict
+from testing.common.database import get_unused_port
+
+from atlas_models import migration_runner, server_engine
+from atlas_models.server_programs import find_or_install, process_arguments, server_user
+from commands import as_url
+from conftest import Server
+from factories import register
+from printed_sessions import follow
+from waiting import wait_until
+
+BACKUP = "docs/howto/backup.md"
+DANGERS = "## What goes wrong"
+
+
+def server_of(url: str) -> str:
+    """The URL of a server, without a database."""
+    return as_url(url).rpartition("/")[0]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="atlas-test-engine-"))
+    server_engine.install(folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def new_server(engine: Path) -> Iterator[str]:
+    """Another server, with the engine."""
+    with Server(find_or_install(print), engine) as server:
+        yield server_of(server.url(database="postgres"))
+
+
+@pytest.fixture
+def registry(server_url: str, template_database: str) -> Iterator[str]:
+    """URL of a database called registry, in which two versions of a model stand."""
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(f"create database registry template {template_database}")
+        conn.execute("alter database registry set search_path = atlas, public")
+    url = f"{server_of(server_url)}/registry"
+    try:
+        with psycopg.connect(url, autocommit=True) as conn:
+            for number in (1, 2):
+                register(conn, "credit-risk", artifact_id=f"credit-risk-{number}")
+            conn.execute("select promote_model('credit-risk-1')")
+        yield url
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute("drop database registry with (force)")
+
+
+def test_a_dump_is_restored_on_a_new_server_as_the_page_says(registry, new_server, tmp_path):
+    servers = {"OLD": server_of(registry), "NEW": new_server}
+    shown_as = {new_server: "postgresql://postgres@new.example.org"}
+    assert follow(BACKUP, registry, folder=tmp_path, environment=servers, shown_as=shown_as, until=DANGERS) == 4
+
+
+@pytest.mark.long
+def test_a_restore_that_lacks_something_stops_as_the_page_shows(registry, new_server, server_without_engine, tmp_path):
+    servers = {"OLD": server_of(registry), "NEW": new_server, "BARE": server_of(server_without_engine)}
+    shown_as = {new_server: "postgresql://postgres@new.example.org"}
+    assert follow(BACKUP, registry, folder=tmp_path, environment=servers, shown_as=shown_as) == 6
+    with psycopg.connect(f"{servers['BARE']}/registry") as conn:
+        assert conn.execute("select count(*) from atlas.artifacts").fetchone() == (0,)
+
+
+class Standby:
+    """The standby of the page: its folder, and what is different where two servers share a machine."""
+
+    def __init__(self, primary: str, engine: Path, folder: Path) -> None:
+        self.folder = folder
+        self.url = f"postgresql://postgres@127.0.0.1:{get_unused_port()}"
+        self._primary = primary
+        user = server_user()
+        self._as_server = process_arguments(engine, user) | {"cwd": folder}
+        if user is not None:
+            os.chown(folder, user.uid, user.gid)
+
+    def process(self, command: str) -> dict[str, Any]:
+        """Before a command of the page: waits for what a person would wait for; gives what is different for it."""
+        data = self.folder / "standby"
+        if command.startswith("pg_ctl start") and "listen_addresses" not in (data / "postgresql.auto.conf").read_text():
+            with (data / "postgresql.auto.conf").open("a") as file:
+                file.write(f"listen_addresses = '127.0.0.1'\nport = {conninfo_to_dict(self.url)['port']}\n")
+                file.write(f"unix_socket_directories = '{self.folder}'\nmax_connections = 200\nfsync = off\n")
+        if "pg_stat_replication" in command:
+            with psycopg.connect(f"{self._primary}/postgres", autocommit=True) as conn:
+                streaming = """
+                    select count(*) from pg_stat_replication where state = 'streaming'
+                        and sync_state = case current_setting('synchronous_standby_names') when '' then 'async' else 'sync' end
+                """
+                wait_until(lambda: conn.execute(streaming).fetchone() == (1,), "the standby to stream")
+        if not command.startswith(("pg_basebackup", "pg_ctl")):
+            return {}
+        environment = {"PATH": f"{find_or_install(print).folder}:/usr/bin:/bin", "PRIMARY": self._primary}
+        return self._as_server | {"env": self._as_server["env"] | environment}
+
+    def stop(self) -> None:
+        command = "pg_ctl stop --pgdata=standby --mode=immediate --silent"
+        subprocess.run(["sh", "-c", command], check=False, capture_output=True, **self.process(command))
+
+
+@pytest.fixture
+def standby(new_server: str, engine: Path) -> Iterator[Standby]:
+    folder = Path(tempfile.mkdtemp(prefix="atlas-test-standby-"))
+    made = Standby(new_server, engine, folder)
+    yield made
+    made.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.mark.long
+def test_a_standby_is_made_read_and_promoted_as_the_page_says(new_server, standby, monkeypatch):
+    with psycopg.connect(f"{new_server}/postgres", autocommit=True) as conn:
+        conn.execute("create database registry")
+        conn.execute("alter database registry set search_path = atlas, public")
+        data = conn.execute("show data_directory").fetchone()
+    url = f"{new_server}/registry"
+    migration_runner.migrate(url)
+    with psycopg.connect(url, autocommit=True) as conn:
+        for number in (1, 2):
+            register(conn, "credit-risk", artifact_id=f"credit-risk-{number}")
+        conn.execute("select promote_model('credit-risk-1', override_reason => 'a trial')")
+    (standby.folder / "primary").symlink_to(data[0])
+    both = f"{new_server},{standby.url.removeprefix('postgresql://postgres@')}/registry"
+    monkeypatch.setenv("BOTH", both)
+    follow(
+        "docs/howto/replica.md",
+        url,
+        folder=standby.folder,
+        environment={"PRIMARY": new_server, "STANDBY": standby.url, "BOTH": both},
+        shown_as={new_server: "postgresql://postgres@primary.example.org"},
+        process=standby.process,
+    )
+
+
+def test_everything_that_the_page_says_can_be_read_on_a_standby_reads_only(conn):
+    register(conn, "credit-risk", artifact_id="credit-risk-1")
+    conn.execute("begin read only")
+    for question in (
+        "models",
+        'search_models(\'{"text": "risk"}\')',
+        "model_lineage('credit-risk-1')",
+        "model_history('credit-risk')",
+        "promoted_at('credit-risk')",
+        "check_gates('credit-risk-1')",
+        "resolve_artifact('credit-risk')",
+        "metadata_errors('{}')",
+    ):
+        assert conn.execute(f"select count(*) > 0 from {question}").fetchone() == (question[:5] != "check",), question
+    with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        conn.execute("select promote_model('credit-risk-1')")
