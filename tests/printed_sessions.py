@@ -85,11 +85,12 @@ def matches(shown: str, printed: str) -> bool:
 
 def follow(
     page: str,
-    url: str,
+    url: str | Callable[[], str],
     *,
     folder: Path = ROOT,
     environment: Mapping[str, str] | None = None,
     shown_as: Mapping[str, str] | None = None,
+    typed_as: Mapping[str, str | None] | None = None,
     process: Callable[[str], dict[str, Any]] = lambda _command: {},
     until: str | None = None,
 ) -> int:
@@ -100,10 +101,12 @@ def follow(
 
     Args:
         page: The page, below the repository's root.
-        url: The database: DATABASE_URL of the commands, and where SQL is run.
+        url: The database: DATABASE_URL of the commands, and where SQL is run. Asked for where SQL is run, when the page
+            itself makes it; its commands then find it themselves.
         folder: Where commands are run.
         environment: Further variables.
         shown_as: What is printed → what the page shows instead, such as the address of a server.
+        typed_as: What stands in a command → what is typed instead, or None when the command is left out.
         process: Further arguments of subprocess.run for a command, or other ones.
         until: The heading to stop at.
 
@@ -111,7 +114,9 @@ def follow(
         How many blocks were run.
     """
     programs = [str(Path(sys.executable).parent), str(find_or_install(print).folder), os.environ["PATH"]]
-    variables = environment_with(**{"DATABASE_URL": url, "PATH": os.pathsep.join(programs)} | dict(environment or {}))
+    variables = environment_with(PATH=os.pathsep.join(programs), **environment or {})
+    if isinstance(url, str):
+        variables["DATABASE_URL"] = url
     variables["PGOPTIONS"] = "-c client_min_messages=warning"
     names: dict[str, Any] = {"__name__": "docs"}
 
@@ -132,10 +137,19 @@ def follow(
         shown = following.text if following.language == "text" else None
         if block.language == "console":
             for command, expected in steps(block.text):
-                printed = run(["bash", "-c", command], **process(command))
+                typed: str | None = command
+                for written, instead in (typed_as or {}).items():
+                    if typed and written in typed:
+                        typed = instead and typed.replace(written, instead)
+                if typed is None:
+                    continue
+                printed = run(["bash", "-c", typed], **process(command))
                 assert matches(expected, printed), f"$ {command}\n{printed}"
         elif block.language == "sql":
-            printed = run(["psql", "-X", "-q", "-v", "SHOW_CONTEXT=never", "-d", url], input=block.text)
+            printed = run(
+                ["psql", "-X", "-q", "-v", "SHOW_CONTEXT=never", "-d", url if isinstance(url, str) else url()],
+                input=block.text,
+            )
             assert matches(shown, printed) if shown is not None else "ERROR" not in printed, f"{block.text}\n{printed}"
         elif block.language == "python":
             with redirect_stdout(StringIO()) as output:
