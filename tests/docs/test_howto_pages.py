@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,13 +18,14 @@ from testing.common.database import get_unused_port
 
 from atlas_models import migration_runner, server_engine
 from atlas_models.server_programs import find_or_install, process_arguments, server_user
-from commands import as_url
+from commands import as_url, atlas
 from conftest import Server
 from factories import register
-from printed_sessions import follow
+from printed_sessions import ROOT, follow, matches, steps
 from waiting import wait_until
 
 BACKUP = "docs/howto/backup.md"
+SOMETHING_MISSING = "## When something is missing"
 DANGERS = "## What goes wrong"
 
 
@@ -102,8 +104,9 @@ class Standby:
         if "pg_stat_replication" in command:
             with psycopg.connect(f"{self._primary}/postgres", autocommit=True) as conn:
                 streaming = """
-                    select count(*) from pg_stat_replication where state = 'streaming'
-                        and sync_state = case current_setting('synchronous_standby_names') when '' then 'async' else 'sync' end
+                    select count(*) from pg_stat_replication
+                    where state = 'streaming'
+                        and (sync_state = 'sync') = (current_setting('synchronous_standby_names') <> '')
                 """
                 wait_until(lambda: conn.execute(streaming).fetchone() == (1,), "the standby to stream")
         if not command.startswith(("pg_basebackup", "pg_ctl")):
@@ -166,3 +169,47 @@ def test_everything_that_the_page_says_can_be_read_on_a_standby_reads_only(conn)
         assert conn.execute(f"select count(*) > 0 from {question}").fetchone() == (question[:5] != "check",), question
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         conn.execute("select promote_model('credit-risk-1')")
+
+
+def test_a_server_of_ones_own_is_set_up_as_the_page_says(server_url):
+    server = server_of(server_url)
+    shown_as = {server: "postgresql://postgres@db.example.org"}
+    try:
+        follow(
+            "docs/howto/own_server.md",
+            f"{server}/registry",
+            environment={"SERVER": server},
+            shown_as=shown_as,
+            until=SOMETHING_MISSING,
+        )
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute("drop database if exists registry with (force)")
+            conn.execute("drop role if exists training_pipeline, ada, dashboard")
+
+
+@pytest.mark.long
+def test_what_a_server_lacks_is_named_as_the_page_shows(server_without_engine):
+    page = (ROOT / "docs/howto/own_server.md").read_text().partition(SOMETHING_MISSING)[2]
+    (session,) = re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    ((_, expected),) = steps(session)
+    ended = atlas("migrate", "--dry-run", f"{server_of(server_without_engine)}/postgres")
+    assert matches(
+        expected, re.sub(r"/\S+(?=/dist-packages|/site-packages)", "/usr/local/lib/python3.11", ended.stderr)
+    )
+
+
+def test_policies_are_relaxed_and_tightened_as_the_page_shows(conn, database_url):
+    conn.execute("select set_promotion_policy(null, true, true, false)")  # as in a new database
+    assert follow("docs/howto/policies.md", as_url(database_url)) == 5
+
+
+def test_fields_of_ones_own_are_kept_and_checked_as_the_page_shows(database_url):
+    assert follow("docs/howto/schema_fields.md", as_url(database_url)) == 2
+
+
+def test_an_upgrade_goes_as_the_page_shows(database_url):
+    way_down = (ROOT / "docs/migrations.md").read_text().partition("### The opening")[2].partition("### 0005_")[0]
+    with psycopg.connect(database_url) as conn:
+        conn.execute("\n".join(re.findall(r"^```sql\n(.*?)^```", way_down, re.DOTALL | re.MULTILINE)))
+    assert follow("docs/howto/upgrade.md", as_url(database_url)) == 3
