@@ -21,15 +21,16 @@ PYTEST := $(BIN)/pytest $(if $(TEST_DATABASE_URL),,--numprocesses auto --maxproc
 test: .venv/.dev ## run the tests on servers of their own (TEST_DATABASE_URL=… for a given one; ARGS=… for pytest)
 	@$(PYTEST) $(ARGS)
 
-test-long: .venv/.dev ## run the proofs that take longer
+test-long: .venv/.dev .venv/.docs ## run the proofs that take longer
 	@$(PYTEST) -m long $(ARGS)
 
-lint: .venv/.dev ## check style and types of Python and SQL
+lint: .venv/.dev .venv/.docs ## check style and types of Python and SQL, and that the documentation builds
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 migrations sql
 	@PYTHONPATH=tests $(BIN)/python -m lint_database
+	@$(MAKE) --no-print-directory docs
 
 backfill: .venv/.client ## turn the legacy models of an adopted table into versions (ARGS=… for atlas backfill)
 	@$(BIN)/atlas backfill $(ARGS)

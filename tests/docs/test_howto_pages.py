@@ -185,7 +185,7 @@ def test_a_server_of_ones_own_is_set_up_as_the_page_says(server_url):
     finally:
         with psycopg.connect(server_url, autocommit=True) as conn:
             conn.execute("drop database if exists registry with (force)")
-            conn.execute("drop role if exists training_pipeline, ada, dashboard")
+            conn.execute("drop role if exists nightly_training, ada, dashboard")
 
 
 @pytest.mark.long
