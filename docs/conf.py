@@ -32,7 +32,9 @@ napoleon_numpy_docstring = False
 
 html_theme = "furo"
 html_title = f"Atlas {__version__}"
-html_extra_path = ["website"]
+html_extra_path = ["website/index.html"]
+html_static_path = ["website/tables.css"]
+html_css_files = ["tables.css"]
 html_copy_source = False
 
 _SECTION = re.compile(r"^## (.+?)$(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)

@@ -24,9 +24,7 @@ from factories import register
 from printed_sessions import ROOT, follow, matches, steps
 from waiting import wait_until
 
-BACKUP = "docs/howto/backup.md"
 SOMETHING_MISSING = "## When something is missing"
-DANGERS = "## What goes wrong"
 
 
 def server_of(url: str) -> str:
@@ -67,17 +65,14 @@ def registry(server_url: str, template_database: str) -> Iterator[str]:
             conn.execute("drop database registry with (force)")
 
 
-def test_a_dump_is_restored_on_a_new_server_as_the_page_says(registry, new_server, tmp_path):
-    servers = {"OLD": server_of(registry), "NEW": new_server}
-    shown_as = {new_server: "postgresql://postgres@new.example.org"}
-    assert follow(BACKUP, registry, folder=tmp_path, environment=servers, shown_as=shown_as, until=DANGERS) == 4
-
-
+# tests/dump_restore is its short form.
 @pytest.mark.long
-def test_a_restore_that_lacks_something_stops_as_the_page_shows(registry, new_server, server_without_engine, tmp_path):
+def test_a_dump_is_restored_on_a_new_server_and_stops_where_something_is_missing(
+    registry, new_server, server_without_engine, tmp_path
+):
     servers = {"OLD": server_of(registry), "NEW": new_server, "BARE": server_of(server_without_engine)}
     shown_as = {new_server: "postgresql://postgres@new.example.org"}
-    assert follow(BACKUP, registry, folder=tmp_path, environment=servers, shown_as=shown_as) == 6
+    assert follow("docs/howto/backup.md", registry, folder=tmp_path, environment=servers, shown_as=shown_as) == 7
     with psycopg.connect(f"{servers['BARE']}/registry") as conn:
         assert conn.execute("select count(*) from atlas.artifacts").fetchone() == (0,)
 
@@ -128,6 +123,7 @@ def standby(new_server: str, engine: Path) -> Iterator[Standby]:
     shutil.rmtree(folder)
 
 
+# The short form is the test below it.
 @pytest.mark.long
 def test_a_standby_is_made_read_and_promoted_as_the_page_says(new_server, standby, monkeypatch):
     with psycopg.connect(f"{new_server}/postgres", autocommit=True) as conn:
@@ -208,6 +204,8 @@ def test_fields_of_ones_own_are_kept_and_checked_as_the_page_shows(database_url)
     assert follow("docs/howto/schema_fields.md", as_url(database_url)) == 2
 
 
+# tests/migrations is its short form.
+@pytest.mark.long
 def test_an_upgrade_goes_as_the_page_shows(database_url):
     way_down = (ROOT / "docs/migrations.md").read_text().partition("### The opening")[2].partition("### 0005_")[0]
     with psycopg.connect(database_url) as conn:
