@@ -140,7 +140,7 @@ def follow(
                 typed: str | None = command
                 for written, instead in (typed_as or {}).items():
                     if typed and written in typed:
-                        typed = instead and typed.replace(written, instead)
+                        typed = None if instead is None else typed.replace(written, instead)
                 if typed is None:
                     continue
                 printed = run(["bash", "-c", typed], **process(command))

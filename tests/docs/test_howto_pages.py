@@ -24,6 +24,7 @@ from factories import register
 from printed_sessions import ROOT, follow, matches, steps
 from waiting import wait_until
 
+FIELDS = "docs/howto/schema_fields.md"
 SOMETHING_MISSING = "## When something is missing"
 
 
@@ -201,7 +202,17 @@ def test_policies_are_relaxed_and_tightened_as_the_page_shows(conn, database_url
 
 
 def test_fields_of_ones_own_are_kept_and_checked_as_the_page_shows(database_url):
-    assert follow("docs/howto/schema_fields.md", as_url(database_url)) == 2
+    assert follow(FIELDS, as_url(database_url), until="## For everybody: a new version of the schema") == 2
+
+
+# tests/validation/test_schema_files.py is its short form.
+@pytest.mark.long
+def test_a_field_is_added_to_the_schema_as_the_page_shows(database_url, tmp_path):
+    for folder in ("migrations", "python_client", "schemas", "sql"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    typed_as = {"make schemas": "python -m atlas_models.schema_codegen", ".venv/bin/": ""}
+    copied = {"PYTHONPATH": str(tmp_path / "python_client" / "src")}
+    assert follow(FIELDS, as_url(database_url), folder=tmp_path, environment=copied, typed_as=typed_as) == 4
 
 
 # tests/migrations is its short form.
