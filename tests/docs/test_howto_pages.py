@@ -168,8 +168,17 @@ def test_everything_that_the_page_says_can_be_read_on_a_standby_reads_only(conn)
         conn.execute("select promote_model('credit-risk-1')")
 
 
+# tests/cli/test_migrate_command.py is its short form.
+@pytest.mark.long
 def test_a_server_of_ones_own_is_set_up_as_the_page_says(server_url):
     server = server_of(server_url)
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        # What the page makes is dropped below: nothing of these names may be somebody else's.
+        taken = """
+            select datname from pg_database where datname = 'registry'
+            union all select rolname from pg_roles where rolname in ('nightly_training', 'ada', 'dashboard')
+        """
+        assert conn.execute(taken).fetchall() == []
     shown_as = {server: "postgresql://postgres@db.example.org"}
     try:
         follow(
