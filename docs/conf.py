@@ -7,6 +7,7 @@ is no list of pages but docs/index.md: what it links to, below its headings, is 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from pygments.lexers.sql import PostgresLexer
 from sphinx.application import Sphinx
@@ -38,6 +39,7 @@ html_css_files = ["tables.css"]
 html_copy_source = False
 
 _SECTION = re.compile(r"^## (.+?)$(.*?)(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+_LONG_NAME = re.compile(r'(?<=<span class="pre">)[^<]{25,}')
 _PAGE = re.compile(r"\]\(([\w./-]+\.md)\)")
 
 
@@ -67,7 +69,13 @@ def _add_navigation(_app: Sphinx, name: str, source: list[str]) -> None:
             source[0] += f"\n```{{toctree}}\n:hidden:\n:caption: {heading}\n\n{listed}\n```\n"
 
 
+def _let_long_names_break(_app: Sphinx, _name: str, _template: str, context: dict[str, Any], _tree: object) -> None:
+    if "body" in context:
+        context["body"] = _LONG_NAME.sub(lambda found: found[0].replace("_", "_<wbr>"), context["body"])
+
+
 def setup(app: Sphinx) -> None:
     """Sphinx calls this."""
     app.add_lexer("sql", PostgresLexer)
     app.connect("source-read", _add_navigation)
+    app.connect("html-page-context", _let_long_names_break)
