@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 from testing.common.database import get_unused_port
 
 from atlas_models import migration_runner, server_engine
+from atlas_models.migration_errors import MigrationError
 from atlas_models.server_programs import find_or_install, process_arguments, server_user
 from commands import as_url, atlas
 from conftest import Server
@@ -231,3 +232,22 @@ def test_an_upgrade_goes_as_the_page_shows(database_url):
     with psycopg.connect(database_url) as conn:
         conn.execute("\n".join(re.findall(r"^```sql\n(.*?)^```", way_down, re.DOTALL | re.MULTILINE)))
     assert follow("docs/howto/upgrade.md", as_url(database_url)) == 3
+
+
+@pytest.mark.long
+def test_an_older_version_takes_its_code_back_and_refuses_what_it_does_not_know(database_url, tmp_path):
+    for folder in ("migrations", "sql"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    only_newer = tmp_path / "sql" / "30_api" / "suggest_anew.sql"
+    only_newer.write_text(
+        only_newer.with_name("suggest_names.sql").read_text().replace("suggest_names", "suggest_anew")
+    )
+    migration_runner.migrate(database_url, source=tmp_path)
+    assert migration_runner.migrate(database_url).code_deployed
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        left = "select proname from pg_proc where proname in ('suggest_anew', 'suggest_names') order by 1"
+        assert conn.execute(left).fetchall() == [("suggest_anew",), ("suggest_names",)]
+    newest = max((tmp_path / "migrations").iterdir())
+    newest.unlink()
+    with pytest.raises(MigrationError, match=f"^migration {newest.stem} is applied in this database, but its file is"):
+        migration_runner.migrate(database_url, source=tmp_path)
