@@ -7,7 +7,7 @@ REPORT := docs/model_artifacts/migration_report_ws1.md
 PIP    := $(BIN)/pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help migrate test test-long lint bench backfill report schemas client psql url stop
+.PHONY: help migrate test test-long lint bench backfill report schemas client docs reference psql url stop
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,15 +21,16 @@ PYTEST := $(BIN)/pytest $(if $(TEST_DATABASE_URL),,--numprocesses auto --maxproc
 test: .venv/.dev ## run the tests on servers of their own (TEST_DATABASE_URL=… for a given one; ARGS=… for pytest)
 	@$(PYTEST) $(ARGS)
 
-test-long: .venv/.dev ## run the proofs that take longer
+test-long: .venv/.dev .venv/.docs ## run the proofs that take longer
 	@$(PYTEST) -m long $(ARGS)
 
-lint: .venv/.dev ## check style and types of Python and SQL
+lint: .venv/.dev .venv/.docs ## check style and types of Python and SQL, and that the documentation builds
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 1 migrations sql
 	@PYTHONPATH=tests $(BIN)/python -m lint_database
+	@$(MAKE) --no-print-directory docs
 
 backfill: .venv/.client ## turn the legacy models of an adopted table into versions (ARGS=… for atlas backfill)
 	@$(BIN)/atlas backfill $(ARGS)
@@ -46,6 +47,13 @@ schemas: .venv/.dev ## write the SQL that carries a metadata schema anew, from s
 
 client: .venv/.dev ## write the synchronous client anew, from the asynchronous one
 	@$(BIN)/python -m atlas_models.client_codegen
+
+docs: .venv/.docs ## build the documentation as a website, into build/docs; a broken link or any warning fails
+	@$(BIN)/sphinx-build -c docs -b html --fail-on-warning --keep-going --fresh-env --quiet . build/docs
+	@echo "build/docs/index.html"
+
+reference: .venv/.dev ## write the reference of SQL and metadata anew, from a fresh database and schemas/
+	@PYTHONPATH=tests $(BIN)/python -m reference_pages
 
 psql: .venv/.client ## open psql on the local database
 	@$(BIN)/atlas local psql
@@ -66,4 +74,9 @@ stop: .venv/.client ## stop the local server; its data stay
 .venv/.dev: pyproject.toml .venv/.client
 	@echo "adding the development tools to .venv" >&2
 	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+.venv/.docs: pyproject.toml .venv/.client
+	@echo "adding what builds the documentation to .venv" >&2
+	@$(PIP) install --editable '.[docs]'
 	@touch $@

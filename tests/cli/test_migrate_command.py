@@ -161,6 +161,8 @@ def test_the_help_documents_the_exit_codes():
         ("host=/run/pg dbname=x user=me", "postgresql://me@%2Frun%2Fpg/x"),
         ("postgresql:///x", "postgresql:///x"),
         ("postgresql://me:p%40w@h/x?sslmode=require", "postgresql://me:***@h/x"),
+        ("postgresql://me@one:5433,two/x?target_session_attrs=any", "postgresql://me@one:5433,two/x"),
+        ("host=one,two port=5433 dbname=x", "postgresql://one:5433,two:5433/x"),
     ],
 )
 def test_a_url_is_shown_without_its_password(conninfo, shown):

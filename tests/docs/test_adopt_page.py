@@ -14,6 +14,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict
 
 from atlas_models.server_programs import find_or_install
+from printed_sessions import matches
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "adopt.md").read_text()
@@ -62,16 +63,6 @@ def blocks(text: str) -> list[tuple[str, str, str | None]]:
         for (kind, statements), (answered, answer) in zip(found, following, strict=True)
         if kind != "text"
     ]
-
-
-def matches(shown: str, printed: str) -> bool:
-    """Compare line by line; a line of the page that says … stands for any number of lines, and a time for any other."""
-    lines = [
-        re.sub(r"locked for \d+\.\d s", "locked for 0.4 s", line.rstrip()) for line in printed.strip().splitlines()
-    ]
-    expected = [line.rstrip() for line in shown.strip().splitlines()]
-    pattern = "".join(r"(?:.*\n)*?" if line == "…" else re.escape(line) + r"\n" for line in expected)
-    return re.fullmatch(pattern, "\n".join(lines) + "\n") is not None
 
 
 class Story:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from urllib.parse import quote
 
 import psycopg
@@ -84,11 +85,16 @@ def describe(conninfo: str) -> str:
     parameters = connection_parameters(conninfo)
     user = quote(parameters.get("user", ""), safe="")
     password = ":***" if "password" in parameters else ""
-    host = parameters.get("host", parameters.get("hostaddr", ""))
-    host = quote(host, safe="") if host.startswith("/") else host
-    port = f":{parameters['port']}" if "port" in parameters else ""
+    hosts = parameters.get("host", parameters.get("hostaddr", "")).split(",")
+    ports = parameters.get("port", "").split(",")
+    if len(ports) == 1:  # it is that of every host
+        ports *= len(hosts)
+    places = ",".join(
+        (quote(host, safe="") if host.startswith("/") else host) + (f":{port}" if port else "")
+        for host, port in zip_longest(hosts, ports, fillvalue="")
+    )
     at = "@" if user or password else ""
-    return f"postgresql://{user}{password}{at}{host}{port}/{quote(parameters.get('dbname', ''), safe='')}"
+    return f"postgresql://{user}{password}{at}{places}/{quote(parameters.get('dbname', ''), safe='')}"
 
 
 def with_database(conninfo: str, dbname: str) -> str:
