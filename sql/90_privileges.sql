@@ -65,6 +65,7 @@ to atlas_steward;
 
 grant execute on function
     migration_report(integer),
+    model_card(text),
     check_gates(text),
     model_history(text),
     promoted_at(text, timestamptz),

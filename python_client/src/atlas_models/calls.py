@@ -288,6 +288,11 @@ def migration_report(schema: str, max_artifacts: int | None) -> Call[str]:
     return _scalar(schema, "migration_report", {"max_artifacts": max_artifacts}, str, only_reads=True)
 
 
+def model_card(schema: str, artifact_id: str) -> Call[str]:
+    """Builds the call that writes the card of a model version."""
+    return _scalar(schema, "model_card", {"artifact_id": artifact_id}, str, only_reads=True)
+
+
 def get_model(schema: str, name: str | None, version_number: int | None, artifact_id: str | None) -> Call[ModelVersion]:
     """Builds the look into the view ``models``: by id, by name and number, or the latest of a name.
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import stat
 import sys
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from itertools import zip_longest
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import click
@@ -51,6 +56,40 @@ def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no form in JSON")
+
+
+def write_file(path: str, text: str) -> None:
+    """Writes a text file whole or not at all: beside it, and then in its place.
+
+    Args:
+        path: The file. Its permissions stay where it is there already; what is no regular file, such as a pipe, is
+            written to as it is.
+        text: What it will hold, as UTF-8.
+
+    Raises:
+        OSError: It cannot be written; what stood there still stands. The text is a line for people.
+    """
+    target = Path(path).resolve()
+    try:
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        if mode is not None and not target.is_file():
+            target.write_text(text, encoding="utf-8")
+            return
+        beside = target.with_name(f".{uuid.uuid4().hex}.tmp")
+        try:
+            with beside.open("x", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            if mode is not None:
+                beside.chmod(mode)
+            beside.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                beside.unlink()
+            raise
+    except OSError as error:
+        raise OSError(f"{path} cannot be written: {error.strerror or error}") from error
 
 
 def text_of(value: Any) -> str:

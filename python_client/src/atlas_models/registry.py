@@ -406,6 +406,20 @@ class Registry(Session):
         """
         return self._all(calls.model_lineage(self._schema, artifact_id, direction, max_depth))
 
+    def model_card(self, artifact_id: str) -> str:
+        """Writes the card of a model version: Markdown with the front matter of a Hugging Face model card.
+
+        Args:
+            artifact_id: The version; a legacy model's too.
+
+        Returns:
+            The card. The same rows give the same text, and nothing that they say acts in it.
+
+        Raises:
+            NotFound: There is no such version.
+        """
+        return self._one(calls.model_card(self._schema, artifact_id))
+
     def resolve(self, reference: str) -> str:
         """Finds the artifact that somebody means.
 
