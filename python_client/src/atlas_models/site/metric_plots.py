@@ -102,11 +102,11 @@ def compare(version: Version, earlier: Sequence[Version], gates: Sequence[Gate])
         gates: What a promotion asks for.
 
     Returns:
-        The comparison; None when no metrics are known.
+        The comparison; None when there is nothing to compare with: the card lists the metrics.
     """
-    if not version.metrics:
-        return None
     before = next((other for other in reversed(earlier) if other.metrics), None)
+    if not version.metrics or not (before or any(gate.metric in version.metrics for gate in gates)):
+        return None
     wanted: dict[str, Gate] = {}
     for gate in gates:
         wanted.setdefault(gate.metric, gate)

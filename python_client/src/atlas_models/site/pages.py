@@ -6,6 +6,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -210,7 +211,7 @@ class Pages:
         facts = (
             Fact("version", written(row["version_tag"])),
             Fact("origin", written(row["origin_type"])),
-            Fact("from", written(row["origin_url"]), web_link(row["origin_url"])),
+            _web_fact("from", row["origin_url"]),
             Fact("created by", written(row["created_by"])),
             Fact("registered", moment(row["created_at"])),
         )
@@ -256,57 +257,36 @@ class Pages:
         return sorted([*own, *rules], reverse=True)
 
     def _facts(self, row: DictRow) -> Iterator[tuple[str, list[Fact]]]:
+        # The card says all there is, as text; here stands what leads somewhere, and what the database alone knows.
         groups = (
             (
-                "Source",
+                "Where it comes from",
                 (
-                    Fact("taken from", written(row["external_source_url"]), web_link(row["external_source_url"])),
+                    _web_fact("taken from", row["external_source_url"]),
                     Fact("version there", written(row["external_source_version"]), is_code=True),
-                    Fact("origin", written(row["origin_type"])),
-                    Fact("from", written(row["origin_url"]), web_link(row["origin_url"])),
+                    _web_fact("from", row["origin_url"]),
                     self._artifact_fact("base model", row["base_model_id"]),
-                    self._artifact_fact("made from version", row["parent_version_id"]),
+                    self._artifact_fact("made from", row["parent_version_id"]),
+                    self._artifact_fact("evaluated on", row["eval_dataset_artifact_id"]),
                     self._artifact_fact("superseded by", row["superseded_by"]),
                 ),
             ),
             (
                 "Code",
                 (
-                    Fact(
-                        "repository",
-                        written(row["code_repo_url"]),
-                        code_link(row["code_repo_url"], row["code_commit_sha"]),
-                    ),
+                    _web_fact("repository", row["code_repo_url"], code_link(row["code_repo_url"], row["code_commit_sha"])),
                     Fact("commit", written(row["code_commit_sha"]), is_code=True),
                     Fact("entry point", written(row["code_entrypoint"]), is_code=True),
                 ),
             ),
             (
-                "Data and training",
-                (
-                    Fact("training data", written(row["training_data"])),
-                    Fact("evaluation data", written(row["evaluation_dataset"])),
-                    self._artifact_fact("evaluated on", row["eval_dataset_artifact_id"]),
-                    Fact("benchmark", written(row["benchmark_id"])),
-                    Fact("trained by", written(row["trained_by"])),
-                    Fact("training began", moment(row["training_started_at"])),
-                    Fact("training ended", moment(row["training_completed_at"])),
-                    Fact("GPU allocation", written(row["gpu_allocation_id"]), is_code=True),
-                ),
-            ),
-            (
                 "Record",
                 (
-                    Fact("label", written(row["version_tag"])),
-                    Fact("what changed", written(row["changelog"])),
-                    Fact("notes", written(row["promotion_notes"])),
+                    Fact("registered", moment(row["created_at"])),
+                    Fact("by", written(row["registered_by"])),
                     Fact("first promoted", moment(row["first_promoted_at"])),
-                    Fact("created by", written(row["created_by"])),
-                    Fact("registered by", written(row["registered_by"])),
-                    Fact("created", moment(row["created_at"])),
                     Fact("changed", moment(row["updated_at"])),
-                    Fact("legacy state", written(row["lifecycle_state"])),
-                    Fact("metadata schema", "not validated yet" if not row["metadata_schema_version"] else ""),
+                    Fact("metadata", "" if row["metadata_schema_version"] else "not validated yet"),
                 ),
             ),
         )
@@ -355,6 +335,17 @@ def _brief(text: str | None) -> str:
 def _choices(values: Iterator[str | None]) -> list[tuple[str, int]]:
     counted = Counter(_brief(value) for value in values if value)
     return sorted(counted.items(), key=lambda item: (item[0].casefold(), item[0]))
+
+
+def _web_fact(label: str, url: str | None, href: str | None = None) -> Fact:
+    """Shows an address by its host and its end: the whole of it is a column of its own wide."""
+    link = href or web_link(url)
+    parts = urlsplit(url or "") if link else None
+    if parts is None:
+        return Fact(label, written(url))
+    path = parts.path.strip("/").split("/")
+    end = "/".join(path) if len(path) < 3 else f"…/{path[-1]}"
+    return Fact(label, f"{parts.netloc}/{end}".rstrip("/"), link)
 
 
 def _cut(fact: Fact) -> Fact:

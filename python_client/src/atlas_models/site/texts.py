@@ -22,6 +22,7 @@ _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\
 # What is longer is shown as it is written: rendering it would take seconds.
 _LONGEST_MARKDOWN = 50_000
 _LONGEST_PLAIN = 200_000
+_HEADING = re.compile(r"\A\s*# [^\n]*\n")
 _FRONT_MATTER = re.compile(r"\A---\r?\n.*?^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | re.MULTILINE)
 
 
@@ -95,8 +96,8 @@ def card_html(card: str) -> Markup:
     if len(body) > _LONGEST_MARKDOWN:
         rest = f"\n\n… and {len(body) - _LONGEST_PLAIN:,} characters more" if len(body) > _LONGEST_PLAIN else ""
         return Markup('<pre class="plain">{}</pre>').format(visible(body[:_LONGEST_PLAIN]) + rest)
-    # After rendering: an entity such as &#x202e; is a character by then.
-    return Markup(visible(_MARKDOWN.render(body)))
+    # The page has the heading already. After rendering: an entity such as &#x202e; is a character by then.
+    return Markup(visible(_MARKDOWN.render(_HEADING.sub("", body, count=1))))
 
 
 class _Renderer(RendererHTML):

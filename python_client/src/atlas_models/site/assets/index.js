@@ -58,7 +58,7 @@
     const metric = row[METRIC] < 0 ? "" : metrics[row[METRIC]];
     const link = element("a", "", isolated(names[row[NAME]]));
     link.href = `models/${row[FILE]}.html`;
-    const more = element("span", "more", badge("origin", origin), " ", isolated(family.slice(0, 60)));
+    const more = element("span", "more", `version ${row[NUMBER] ?? "–"} · `, badge("origin", origin), " ", isolated(family.slice(0, 60)));
     if (framework) more.append(" · ", isolated(framework.slice(0, 40)));
     if (metric) more.append(" · ", isolated(metric.slice(0, 40)), ` ${row[SHOWN]}`);
     const shown = element("td", "c-metric right");
