@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib import resources
 from pathlib import Path
@@ -113,13 +114,14 @@ def write_site(
         progress.start("writing", total)
         done = 0
         for rows, render in ((reader.details(), pages.version), (reader.other_details(), pages.other)):
-            for row in rows:
-                path, page = render(row)
-                _write(new / path, page)
-                done += 1
-                progress.update(done, done)
-        for path, page in pages.lists():
-            _write(new / path, page)
+            with closing(rows):
+                for row in rows:
+                    file, page = render(row)
+                    _write(new / file, page)
+                    done += 1
+                    progress.update(done, done)
+        for file, page in pages.lists():
+            _write(new / file, page)
         _write(new / "assets" / "catalogue.js", pages.search_data())
         _write(new / "index.html", pages.index())
         files = [file for file in new.rglob("*") if file.is_file()]

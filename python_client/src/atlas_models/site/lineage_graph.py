@@ -67,6 +67,8 @@ class Drawing:
         width: Of the whole.
         height: Of the whole.
         sides: The same, to read.
+        node_width: Of each node.
+        node_height: Of each node.
     """
 
     nodes: list[Node]
@@ -75,6 +77,8 @@ class Drawing:
     width: int
     height: int
     sides: list[Side]
+    node_width: int = _NODE_WIDTH
+    node_height: int = _NODE_HEIGHT
 
 
 class Lineage:
@@ -168,7 +172,7 @@ class Lineage:
             y = 1 + (height - (rows[column] * step - _ROW_GAP)) // 2
             for relation, target in columns[column]:
                 label = self.label(target)
-                nodes[target] = Node(target, label, _fitting(label), self.kind(target), relation, x, y)
+                nodes[target] = Node(target, label, _fitting(label), self.kind(target), _fitting(relation), x, y)
                 y += step
             if hidden.get(column):
                 more.append((x, y, hidden[column]))

@@ -118,13 +118,16 @@ class Pages:
         entries = named + ([(_NO_NAME, unnamed)] if unnamed else [])
         pages = [entries[at : at + _NAMES_OF_A_LIST] for at in range(0, len(entries), _NAMES_OF_A_LIST)] or [[]]
         for place, page in enumerate(pages, 1):
-            yield _list_name(place), self._render(
-                "list.html",
-                root="",
-                entries=[(name, versions[:_VERSIONS_OF_A_NAME], len(versions)) for name, versions in page],
-                place=place,
-                pages=[(number_, _list_name(number_)) for number_ in range(1, len(pages) + 1)],
-                others=self._catalogue.others if place == len(pages) else [],
+            yield (
+                _list_name(place),
+                self._render(
+                    "list.html",
+                    root="",
+                    entries=[(name, versions[:_VERSIONS_OF_A_NAME], len(versions)) for name, versions in page],
+                    place=place,
+                    pages=[(number_, _list_name(number_)) for number_ in range(1, len(pages) + 1)],
+                    others=self._catalogue.others if place == len(pages) else [],
+                ),
             )
 
     def search_data(self) -> str:
@@ -141,7 +144,7 @@ class Pages:
                 [
                     names.number(version.name or _NO_NAME),
                     version.number,
-                    _brief(version.title),
+                    _brief(version.title) if version.title != version.name else "",
                     _STATES.index(version.state),
                     version.is_external + 2 * version.is_latest,
                     families.number(_brief(version.family)),
@@ -274,7 +277,9 @@ class Pages:
             (
                 "Code",
                 (
-                    _web_fact("repository", row["code_repo_url"], code_link(row["code_repo_url"], row["code_commit_sha"])),
+                    _web_fact(
+                        "repository", row["code_repo_url"], code_link(row["code_repo_url"], row["code_commit_sha"])
+                    ),
                     Fact("commit", written(row["code_commit_sha"]), is_code=True),
                     Fact("entry point", written(row["code_entrypoint"]), is_code=True),
                 ),

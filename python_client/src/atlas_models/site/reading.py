@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -148,7 +149,7 @@ class Reader:
             found.questions[artifact_id].append(Question(*question))
         return found
 
-    def details(self) -> Iterator[DictRow]:
+    def details(self) -> Generator[DictRow, None, None]:
         """Gives all columns of the view ``models`` and the model card, row by row in the catalogue's order."""
         query = (
             "select m.*, {model_card}(m.artifact_id) as card from {models} as m"
@@ -156,7 +157,7 @@ class Reader:
         )
         return self._stream("details", query, "models", "model_card")
 
-    def other_details(self) -> Iterator[DictRow]:
+    def other_details(self) -> Generator[DictRow, None, None]:
         """Gives all columns of the view ``other_artifacts``, row by row in the catalogue's order."""
         query = 'select * from {other_artifacts} order by artifact_id collate "C"'
         return self._stream("others", query, "other_artifacts")
@@ -215,11 +216,14 @@ class Reader:
     def _rows(self, query: str, *relations: str, arguments: dict[str, Any] | None = None) -> list[TupleRow]:
         return self._connection.execute(self._qualified(query, relations), arguments).fetchall()
 
-    def _stream(self, name: str, query: str, *relations: str) -> Iterator[DictRow]:
-        with self._connection.cursor(name, row_factory=dict_row) as cursor:
-            cursor.itersize = _ROWS_AT_ONCE
+    def _stream(self, name: str, query: str, *relations: str) -> Generator[DictRow, None, None]:
+        with self._connection.cursor(name, row_factory=dict_row) as cursor, ThreadPoolExecutor(1) as server:
             cursor.execute(self._qualified(query, relations))
-            yield from cursor
+            # The server makes the next rows while these are rendered: it takes it about as long.
+            coming = server.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+            while rows := coming.result():
+                coming = server.submit(cursor.fetchmany, _ROWS_AT_ONCE)
+                yield from rows
 
     def _qualified(self, query: str, relations: tuple[str, ...]) -> sql.Composed:
         names = {relation: sql.Identifier(self._schema, relation) for relation in relations}
