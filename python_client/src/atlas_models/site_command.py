@@ -72,9 +72,10 @@ def site(folder: Path, url: str | None, schema: str, title: str, as_json: bool) 
     if as_json:
         show_json(asdict(written))
         return
-    what = f"{written.versions:,} version{'' if written.versions == 1 else 's'} of {written.models:,} models"
+    versions = f"{written.versions:,} version{'' if written.versions == 1 else 's'}"
+    models = f"{written.models:,} model{'' if written.models == 1 else 's'}"
     size = f"{written.files:,} files, {written.bytes / 1e6:,.1f} MB"
-    click.echo(printable(f"{'replaced' if written.replaced else 'wrote'} {written.folder}: {what}, {size}"))
+    click.echo(printable(f"{'replaced' if written.replaced else 'wrote'} {written.folder}: {versions} of {models}, {size}"))
 
 
 def write_site(
@@ -125,7 +126,7 @@ def write_site(
         _write(new / "assets" / "catalogue.js", pages.search_data())
         _write(new / "index.html", pages.index())
         files = [file for file in new.rglob("*") if file.is_file()]
-        found = Written(
+        return Written(
             folder=str(folder),
             versions=len(catalogue.versions),
             models=len({version.name for version in catalogue.versions if version.name is not None}),
@@ -134,7 +135,6 @@ def write_site(
             bytes=sum(file.stat().st_size for file in files),
             replaced=replaced,
         )
-    return found
 
 
 def _write(path: Path, text: str) -> None:

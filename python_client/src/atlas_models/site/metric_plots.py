@@ -151,7 +151,8 @@ def _plot(metric: str, shown: Sequence[Version], gate: Gate | None) -> Plot:
     line = "M" + "L".join(f"{point.x} {point.y}" for point in points)
     description = (
         f"{metric} of {len(points)} versions: {points[0].value} in version {points[0].version}, "
-        f"{points[-1].value} in version {points[-1].version}; lowest {number(min(values))}, highest {number(max(values))}"
+        f"{points[-1].value} in version {points[-1].version}; "
+        f"lowest {number(min(values))}, highest {number(max(values))}"
     )
     threshold = None
     if gate:

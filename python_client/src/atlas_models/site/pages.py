@@ -260,6 +260,7 @@ class Pages:
         return sorted([*own, *rules], reverse=True)
 
     def _facts(self, row: DictRow) -> Iterator[tuple[str, list[Fact]]]:
+        code = code_link(row["code_repo_url"], row["code_commit_sha"])
         # The card says all there is, as text; here stands what leads somewhere, and what the database alone knows.
         groups = (
             (
@@ -277,9 +278,7 @@ class Pages:
             (
                 "Code",
                 (
-                    _web_fact(
-                        "repository", row["code_repo_url"], code_link(row["code_repo_url"], row["code_commit_sha"])
-                    ),
+                    _web_fact("repository", row["code_repo_url"], code),
                     Fact("commit", written(row["code_commit_sha"]), is_code=True),
                     Fact("entry point", written(row["code_entrypoint"]), is_code=True),
                 ),

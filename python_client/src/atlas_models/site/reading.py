@@ -42,7 +42,6 @@ class Version:
         base: Artifact id of the model that it was fine-tuned or converted from.
         dataset: Artifact id of what it was evaluated on.
         superseded_by: Artifact id of the version that took its place.
-        created_at: When it was written.
     """
 
     artifact_id: str
@@ -60,7 +59,6 @@ class Version:
     base: str | None
     dataset: str | None
     superseded_by: str | None
-    created_at: datetime
 
 
 class Other(NamedTuple):
@@ -164,16 +162,18 @@ class Reader:
 
     def _versions(self) -> Iterator[Version]:
         query = (
-            "select artifact_id, name, version_number, left(title, 1000), promotion_state, is_external, is_latest,"
-            " left(model_family, 1000), left(framework, 1000), left(task, 1000), latest_metrics, parent_version_id,"
-            " base_model_id, eval_dataset_artifact_id, superseded_by, created_at from {models}"
+            "select artifact_id, name, version_number as number, left(title, 1000) as title, promotion_state as state,"
+            " is_external, is_latest, left(model_family, 1000) as family, left(framework, 1000) as framework,"
+            " left(task, 1000) as task, latest_metrics as metrics, parent_version_id as parent, base_model_id as base,"
+            " eval_dataset_artifact_id as dataset, superseded_by from {models}"
             ' order by name collate "C" nulls last, version_number nulls last, artifact_id collate "C"'
         )
-        for row in self._rows(query, "models"):
-            metrics = row[10] if isinstance(row[10], dict) else {}
-            numbers = {key: finite(metrics[key]) for key in sorted(metrics)}
-            known = {key: value for key, value in numbers.items() if value is not None}
-            yield Version(*row[:10], known, *row[11:])
+        with self._connection.cursor(row_factory=dict_row) as cursor:
+            for row in cursor.execute(self._qualified(query, ("models",))):
+                metrics = row["metrics"] if isinstance(row["metrics"], dict) else {}
+                numbers = {metric: finite(metrics[metric]) for metric in sorted(metrics)}
+                known = {metric: value for metric, value in numbers.items() if value is not None}
+                yield Version(**(row | {"metrics": known}))
 
     def _others(self) -> list[Other]:
         query = (
@@ -227,7 +227,7 @@ class Reader:
 
     def _qualified(self, query: str, relations: tuple[str, ...]) -> sql.Composed:
         names = {relation: sql.Identifier(self._schema, relation) for relation in relations}
-        return sql.SQL(query).format(**names)  # type: ignore[arg-type]  # the queries of this file
+        return sql.SQL(query).format(**names)
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 from markupsafe import Markup, escape
 
 from atlas_models.site.addresses import web_link
@@ -27,7 +26,7 @@ _FRONT_MATTER = re.compile(r"\A---\r?\n.*?^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | r
 
 
 def visible(text: str) -> str:
-    """Writes what cannot be seen, or turns text around, as ``\\u202e``."""
+    r"""Writes what cannot be seen, or turns text around, as ``\u202e``."""
     return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
 
 
@@ -50,7 +49,7 @@ def change(before: float, now: float) -> str:
         return "±0"
     # What remains of 0.3 - 0.1 behind the digits that both have says nothing.
     rounded = float(f"{difference:.3g}")
-    return ("+" if rounded > 0 else "−") + number(abs(rounded))
+    return ("+" if rounded > 0 else "\N{MINUS SIGN}") + number(abs(rounded))
 
 
 def finite(value: Any) -> float | None:
@@ -101,26 +100,26 @@ def card_html(card: str) -> Markup:
 
 
 class _Renderer(RendererHTML):
-    def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def heading_open(self, tokens: Sequence[Token], idx: int, *_: object) -> str:
         return f"<h{_level(tokens[idx])}>"
 
-    def heading_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def heading_close(self, tokens: Sequence[Token], idx: int, *_: object) -> str:
         return f"</h{_level(tokens[idx])}>\n"
 
-    def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def link_open(self, tokens: Sequence[Token], idx: int, *_: object) -> str:
         return f'<a href="{escape(tokens[idx].attrGet("href"))}" rel="noopener noreferrer nofollow">'
 
-    def table_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def table_open(self, *_: object) -> str:
         # A wide one scrolls by itself, with the keyboard too.
         return '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'
 
-    def table_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def table_close(self, *_: object) -> str:
         return "</table></div>\n"
 
-    def th_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def th_open(self, tokens: Sequence[Token], idx: int, *_: object) -> str:
         return f'<th scope="col"{_alignment(tokens[idx])}>'
 
-    def td_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+    def td_open(self, tokens: Sequence[Token], idx: int, *_: object) -> str:
         return f"<td{_alignment(tokens[idx])}>"
 
 
