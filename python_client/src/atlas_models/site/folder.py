@@ -32,10 +32,16 @@ def check_target(folder: Path) -> bool:
     Raises:
         SiteError: Something else stands there, or nothing can be written there.
     """
-    target = folder.resolve()
+    try:
+        return _check(folder, folder.resolve())
+    except OSError as error:
+        raise SiteError(f"cannot write {folder}: {error.strerror}") from error
+
+
+def _check(folder: Path, target: Path) -> bool:
     if not target.parent.is_dir():
         raise SiteError(f"the folder {target.parent} is not there", hint=f"mkdir -p {target.parent}")
-    if not os.access(target.parent, os.W_OK | os.X_OK):
+    if not os.access(target.parent, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise SiteError(f"cannot write to the folder {target.parent}", hint="name a folder in one that you may write")
     if not target.exists():
         return False
@@ -77,8 +83,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
     new = target.with_name(f".{target.name[:80]}.new-{suffix}")
     try:
         new.mkdir()  # by the umask, as what a web server is to read
-        yield new
         (new / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
+        yield new
         _put_in_place(new, target, replaces)
     except OSError as error:
         where = error.filename or target

@@ -136,13 +136,15 @@
   }
 
   let waiting = 0;
+  function keepNow() {
+    clearTimeout(waiting);
+    const hash = writeHash();
+    if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  }
   function keep() {
     // Not with every key: browsers limit how often an address may change.
     clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      const hash = writeHash();
-      if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
-    }, 250);
+    waiting = setTimeout(keepNow, 250);
   }
 
   function update(isNewSearch = true) {
@@ -183,6 +185,7 @@
   });
   byId("previous").addEventListener("click", (event) => turn(-1, event.currentTarget));
   byId("next").addEventListener("click", (event) => turn(1, event.currentTarget));
+  body.addEventListener("click", keepNow); // before a link is followed: Back comes to what was found
   addEventListener("hashchange", () => { readHash(); update(false); });
   document.addEventListener("keydown", (event) => {
     const isTyping = /^(INPUT|SELECT|TEXTAREA)$/.test(document.activeElement?.tagName ?? "");
