@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -20,6 +21,7 @@ from atlas_models.site_command import write_site
 from atlas_models.terminal import PlainLines
 from commands import PROGRAM, as_url, environment_with
 from factories import external_metadata, register
+from printed_sessions import blocks
 from site_catalogue import write
 from waiting import wait_until
 
@@ -60,6 +62,16 @@ def test_the_summary_says_what_was_written(small_url, tmp_path):
         "bytes": size,
         "replaced": True,
     }
+
+
+def test_the_example_of_the_page_about_the_site_runs(small_url, tmp_path, monkeypatch):
+    (example,) = blocks("docs/site.md")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", small_url)
+    program, *arguments = shlex.split(example.text)
+    result = CliRunner().invoke(main, arguments, prog_name=program)
+    assert (program, result.exit_code) == ("atlas", 0)
+    assert "<title>Models of the risk team</title>" in (tmp_path / "public" / "index.html").read_text()
 
 
 def test_a_site_that_was_written_before_is_replaced_as_a_whole(conn, small_url, tmp_path):
