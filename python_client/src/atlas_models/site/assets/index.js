@@ -174,11 +174,12 @@
     heading.replaceChildren(button);
   }
   form.addEventListener("input", () => update());
-  form.addEventListener("reset", () => setTimeout(() => {
+  byId("clear").addEventListener("click", () => {
+    form.reset();
     view = { sort: "name", down: false, page: 1 };
     update();
     inputs.q.focus();
-  }));
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     body.querySelector("a")?.focus();
