@@ -80,7 +80,7 @@ def test_hostile_fields_are_shown_as_the_text_that_they_are(pages):
     assert '"><img src=x onerror="globalThis.wasRun=1">' in pages["index.html"].text
     assert "{{ 7 * 7 }} {% raw %}" in pages["models/hostile-3-1.html"].text
     reversed_one = pages["models/hostile-4-1.html"].text
-    assert "\\u202egnp.exe\\u202c" in reversed_one
+    assert "(U+202E)gnp.exe(U+202C)" in reversed_one
     for page in pages.values():
         assert not {"\u202a", "\u202b", "\u202d", "\u202e", "\u2066"} & set(page.text)
     assert "Models <b>of</b> ours" in pages["index.html"].text
@@ -211,7 +211,7 @@ def test_a_card_is_rendered_without_front_matter_images_html_or_unsafe_links():
         "<h3>Part</h3>\n"
         "<p>&lt;b&gt;x&lt;/b&gt; [a](javascript:f()) "
         '<a href="https://example.org/" rel="noopener noreferrer nofollow">b</a> '
-        '!<a href="https://example.org/p.png" rel="noopener noreferrer nofollow">p</a> \\u202e</p>\n'
+        '!<a href="https://example.org/p.png" rel="noopener noreferrer nofollow">p</a> (U+202E)</p>\n'
         '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>\n'
         '<thead>\n<tr>\n<th scope="col">a</th>\n<th scope="col" class="right">b</th>\n</tr>\n</thead>\n'
         '<tbody>\n<tr>\n<td>1</td>\n<td class="right">2</td>\n</tr>\n</tbody>\n</table></div>\n'
@@ -225,7 +225,7 @@ def test_a_very_long_card_is_shown_as_it_is_written():
 
 
 def test_what_cannot_be_seen_is_written_out():
-    assert visible("a\u202eb\x00c\r\nd\te\u2028") == "a\\u202eb\\u0000c\nd\te\\u2028"
+    assert visible("a\u202eb\x00c\r\nd\te\u2028") == "a(U+202E)b(U+0000)c\nd\te(U+2028)"
 
 
 def test_numbers_are_short_and_changes_have_their_sign():

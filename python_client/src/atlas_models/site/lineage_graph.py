@@ -15,7 +15,8 @@ _STEPS = 2
 _SHOWN_NEXT = 8  # one step away
 _SHOWN_BEYOND = 6
 _NODE_WIDTH, _NODE_HEIGHT, _COLUMN_GAP, _ROW_GAP = 184, 46, 44, 12
-_CHARACTERS = 25  # that fit into a node
+_CHARACTERS = 23  # of a label that fit into a node
+_SMALL_CHARACTERS = 27  # of what stands below it
 
 Edge = tuple[str, str]  # a relation in words, and an artifact id
 
@@ -159,6 +160,11 @@ class Lineage:
                     met.add(target)
                     yield ", ".join(relations), target
 
+    def _short(self, artifact_id: str, label: str) -> str:
+        item = self._known.get(artifact_id)
+        end = f"@{item.number}" if isinstance(item, Version) and item.name is not None else ""
+        return _fitting(label.removesuffix(end), _CHARACTERS - len(end)) + end
+
     def _draw(
         self, columns: dict[int, list[Edge]], hidden: dict[int, int], place: dict[str, int], sides: list[Side]
     ) -> Drawing:
@@ -172,7 +178,15 @@ class Lineage:
             y = 1 + (height - (rows[column] * step - _ROW_GAP)) // 2
             for relation, target in columns[column]:
                 label = self.label(target)
-                nodes[target] = Node(target, label, _fitting(label), self.kind(target), _fitting(relation), x, y)
+                nodes[target] = Node(
+                    target,
+                    label,
+                    self._short(target, label),
+                    self.kind(target),
+                    shortened(relation, _SMALL_CHARACTERS),
+                    x,
+                    y,
+                )
                 y += step
             if hidden.get(column):
                 more.append((x, y, hidden[column]))
@@ -192,6 +206,6 @@ def _curve(source: Node, target: Node) -> str:
     return f"M{left} {start}C{middle} {start} {middle} {end} {right} {end}"
 
 
-def _fitting(text: str) -> str:
-    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text[:_CHARACTERS])
-    return shortened(text, _CHARACTERS - wide // 2)
+def _fitting(text: str, characters: int) -> str:
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text[:characters])
+    return shortened(text, characters - wide // 2)

@@ -26,8 +26,8 @@ _FRONT_MATTER = re.compile(r"\A---\r?\n.*?^---[ \t]*(?:\r?\n|\Z)", re.DOTALL | r
 
 
 def visible(text: str) -> str:
-    r"""Writes what cannot be seen, or turns text around, as ``\u202e``."""
-    return _INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text.replace("\r\n", "\n"))
+    """Writes what cannot be seen, or turns text around, as the card does: ``(U+202E)``."""
+    return _INVISIBLE.sub(lambda found: f"(U+{ord(found[0]):04X})", text.replace("\r\n", "\n"))
 
 
 def shortened(text: str, length: int) -> str:
