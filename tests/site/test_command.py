@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from atlas_models.cli import main
 from atlas_models.connections import connect as connect_to
+from atlas_models.errors import ConnectionLost
 from atlas_models.site.folder import SiteError, written_whole
 from atlas_models.site_command import write_site
 from atlas_models.terminal import PlainLines
@@ -205,6 +206,22 @@ def test_an_interruption_between_pages_leaves_nothing(small_url, tmp_path):
 
     with connect_to(small_url) as connection, pytest.raises(KeyboardInterrupt):
         write_site(connection, "atlas", tmp_path / "site", "t", Stopping(interrupt))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_goes_away_between_pages_leaves_nothing(conn, small_url, tmp_path):
+    with connect_to(small_url, application_name="atlas site") as connection:
+        process = connection.info.backend_pid
+
+        def end_session():
+            conn.execute("select pg_terminate_backend(%s)", [process])
+            wait_until(
+                lambda: not conn.execute("select 1 from pg_stat_activity where pid = %s", [process]).fetchone(),
+                "the session to end",
+            )
+
+        with pytest.raises(ConnectionLost):
+            write_site(connection, "atlas", tmp_path / "site", "t", Stopping(end_session))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -195,7 +195,7 @@ def test_nothing_hostile_runs_no_error_is_told_and_nothing_is_loaded_from_elsewh
     assert {url.split(":")[0] for url in urls} <= {"file", "about"}
 
 
-@pytest.mark.parametrize("width", [360, 768, 1280])
+@pytest.mark.parametrize("width", [360, *(pytest.param(width, marks=pytest.mark.long) for width in (768, 1280))])
 def test_no_page_is_wider_than_the_window(browser, site, width):
     look(browser, width)
     for page in VISITED:

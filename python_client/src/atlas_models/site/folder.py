@@ -80,7 +80,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     replaces = check_target(folder)
     target = folder.resolve()
     suffix = secrets.token_hex(4)
-    new = target.with_name(f".{target.name[:80]}.new-{suffix}")
+    new = target.with_name(f".{target.name[:40]}.new-{suffix}")
     try:
         new.mkdir()  # by the umask, as what a web server is to read
         (new / MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
