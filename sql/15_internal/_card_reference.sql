@@ -8,7 +8,9 @@ as $function$
 declare
     v_named text;
 begin
-    select concat_ws(', ', coalesce(_markdown(a.name) || ' version ' || a.version_number, nullif(_markdown(a.title), '')), 'artifact ' || _markdown(a.id))
+    select
+        coalesce(_markdown(a.name) || ', version ' || a.version_number, nullif(_markdown(a.title), ''), a.artifact_type)
+        || ' (artifact ' || _markdown(a.id) || ')'
     into v_named
     from artifacts as a
     where a.id = _card_reference.artifact_id;

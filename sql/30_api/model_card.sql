@@ -90,7 +90,7 @@ begin
         into v_results
         from (
             select
-                1 as nth, a.id as dataset, coalesce(nullif(btrim(a.title), ''), a.id) as dataset_name,
+                1 as nth, a.id as dataset, case when btrim(a.title) <> '' then a.title else a.id end as dataset_name,
                 coalesce(v_measured.metrics, v_declared) as metrics
             from artifacts as a
             where a.id = v_measured.dataset_id
@@ -168,8 +168,8 @@ begin
             'Artifact id', _markdown(v_row.id),
             'Version tag', _markdown(v_row.version_tag),
             'Origin', case v_metadata -> 'is_external'
-                when 'true' then 'external: taken over from elsewhere'
-                when 'false' then 'internal: trained here'
+                when 'true' then 'external (taken over from elsewhere)'
+                when 'false' then 'internal (trained here)'
             end,
             'State', v_row.promotion_state || coalesce(' (' || nullif(_markdown(v_row.promotion_notes), '') || ')', ''),
             'Lifecycle state', _markdown(v_row.lifecycle_state),
@@ -204,19 +204,19 @@ begin
             'Training began', _utc(v_row.training_started_at),
             'Training ended', _utc(v_row.training_completed_at),
             'GPU allocation', _markdown(v_row.gpu_allocation_id),
-            'Came to be by', _markdown(v_row.origin_type),
-            'Came from', _card_address(v_row.origin_url)
+            'Origin type', _markdown(v_row.origin_type),
+            'Origin URL', _card_address(v_row.origin_url)
         ), ''),
         e'\n## Metrics\n\n' || nullif(concat(
             _card_list(
-                'Declared on', (
+                'Evaluation dataset, declared', (
                     select string_agg(_markdown(d.name), '; ' order by d.nth)
                     from unnest(v_evaluation_dataset) with ordinality as d (name, nth)
                 ),
-                'Declared benchmark', _markdown(v_said ->> 'benchmark_id'),
-                'Measured on', _card_reference(v_measured.dataset_id),
-                'Measured for the benchmark', _markdown(v_measured.benchmark_id),
-                'Measured at', _utc(v_measured.evaluated_at)
+                'Benchmark, declared', _markdown(v_said ->> 'benchmark_id'),
+                'Evaluation dataset, measured', _card_reference(v_measured.dataset_id),
+                'Benchmark, measured', _markdown(v_measured.benchmark_id),
+                'Measured', _utc(v_measured.evaluated_at)
                     || coalesce(', said to be by ' || nullif(_markdown(v_measured.evaluated_by), ''), '')
             ),
             (
@@ -258,10 +258,12 @@ begin
             cardinality(v_evaluation_dataset) > 1 and v_declared <> '{}'
         ),
         (17, 'any metric', v_metrics = '{}'),
-        (18, 'any measurement: its metrics are declared', v_metrics <> '{}' and v_measured.metrics is null)
+        (18, 'any measurement; the metrics above are declared', v_metrics <> '{}' and v_measured.metrics is null)
     ) as u (nth, what, applies)
     where u.applies;
-    return v_card || coalesce(e'\n## Not known\n\nThe registry does not say:\n\n- ' || array_to_string(v_unknown, e'\n- ') || e'\n', '');
+    return v_card || coalesce(e'\n## Not known\n\n'
+        || case when v_row.is_validated then 'The registry does not say:' else 'In no field that the registry could take over does the row say:' end
+        || e'\n\n- ' || array_to_string(v_unknown, e'\n- ') || e'\n', '');
 end
 $function$;
 

@@ -370,4 +370,4 @@ def test_the_report_shows_as_many_models_as_are_asked_for(backfilled_url):
 def test_a_report_that_cannot_be_written_is_one_line(backfilled_url, tmp_path):
     ended = run(backfilled_url, "report", f"{tmp_path}/none/report.md")
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"atlas: [Errno 2] No such file or directory: '{tmp_path}/none/report.md'\n"
+    assert ended.stderr == f"atlas: {tmp_path}/none/report.md cannot be written: No such file or directory\n"

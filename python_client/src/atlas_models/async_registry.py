@@ -10,6 +10,7 @@ from typing import Any
 
 from atlas_models import calls
 from atlas_models.async_sessions import AsyncSession
+from atlas_models.bills import write_bill
 from atlas_models.errors import AtlasError, Problem, database_errors
 from atlas_models.results import (
     BackfillReview,
@@ -419,6 +420,39 @@ class AsyncRegistry(AsyncSession):
             NotFound: There is no such version.
         """
         return await self._one(calls.model_card(self._schema, artifact_id))
+
+    async def bill_of_materials(self, artifact_id: str) -> str:
+        """Writes what a model version was made of, as CycloneDX 1.6: its base models, its parent and its datasets.
+
+        Args:
+            artifact_id: The version.
+
+        Returns:
+            JSON in ASCII, valid against the official schema. The same rows give the same text.
+
+        Raises:
+            NotFound: There is no such version.
+            AtlasError: The extra ``bom`` of the distribution is not installed.
+        """
+        version = await self.get_model(artifact_id=artifact_id)
+        bases: list[ModelVersion] = []
+        base_id = version.base_model_id
+        while base_id is not None:
+            bases.append(await self.get_model(artifact_id=base_id))
+            base_id = bases[-1].base_model_id
+        # A legacy row may name a parent that is not there.
+        parents = await self._all(calls.get_model(self._schema, None, None, version.parent_version_id or ""))
+        nearest = await self.lineage(artifact_id, "ancestors", max_depth=1)
+        datasets = [step for step in nearest if step.id == version.eval_dataset_artifact_id]
+        history = await self.model_history(version.name)
+        changes = [event.happened_at for event in history if event.artifact_id == artifact_id]
+        return write_bill(
+            version,
+            bases,
+            parents[0] if parents else None,
+            datasets[0] if datasets else None,
+            max(changes, default=version.updated_at),
+        )
 
     async def resolve(self, reference: str) -> str:
         """Finds the artifact that somebody means.

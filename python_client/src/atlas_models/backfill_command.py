@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -33,6 +32,7 @@ from atlas_models.command_line import (
 )
 from atlas_models.connections import connect
 from atlas_models.errors import database_errors
+from atlas_models.output import write_file
 from atlas_models.registry import Registry
 from atlas_models.terminal import printable, show_progress
 
@@ -168,7 +168,7 @@ def report(file: str, url: str | None, schema: str, max_artifacts: int, all_arti
     if file == _STANDARD_OUTPUT:
         click.echo(text, nl=False)
         return
-    Path(file).write_text(text, encoding="utf-8")
+    write_file(file, text)
     say(f"{file}: {len(text.encode()):,} bytes")
 
 

@@ -17,7 +17,7 @@ from atlas_models import __version__, backfill_run, example, first_steps, migrat
 from atlas_models.adoption import Adoption, Dangling
 from atlas_models.backfill_command import backfill, count_lines, report, seal
 from atlas_models.backfill_run import BackfillStoppedError
-from atlas_models.card_commands import card
+from atlas_models.card_commands import bom, card
 from atlas_models.command_line import (
     EXIT_CODES,
     database_url,
@@ -51,7 +51,7 @@ from atlas_models.validate_command import validate
 # What `atlas --help` lists, in the order in which somebody comes to need it.
 _SECTIONS = {
     "Register": ("register", "validate"),
-    "Look": ("list", "show", "card", "search", "lineage", "history", "status", "check-links", "site"),
+    "Look": ("list", "show", "card", "bom", "search", "lineage", "history", "status", "check-links", "site"),
     "Decide": ("promote", "reject", "reopen", "demote", "gates"),
     "Bring an old catalogue in": ("backfill", "review", "report", "seal"),
     "Set up": ("migrate", "doctor", "local", "completion"),
@@ -107,7 +107,7 @@ def main() -> None:
 
 
 for _command in (
-    *(register, validate, list_models, show, card, status, check_links, promote, reject, reopen, demote),
+    *(register, validate, list_models, show, card, bom, status, check_links, promote, reject, reopen, demote),
     *(search, lineage, gates, history, site, backfill, review, report, seal, doctor, completion),
 ):
     main.add_command(_command)
