@@ -42,6 +42,9 @@ def test_the_wheel_carries_all_of_the_databases_files_and_nothing_of_the_tests(w
     carried = {name.removeprefix("atlas_models/_database/") for name in names if "/_database/" in name}
     assert carried == files_below("migrations", "sql", "schemas")
     assert {"atlas_models/py.typed", "atlas_models/example_catalogue.sql"} <= names
+    site = files_below("python_client/src/atlas_models/site")
+    assert "python_client/src/atlas_models/site/templates/version.html" in site
+    assert {name.removeprefix("python_client/src/") for name in site} <= names
     assert {name.partition("/")[0] for name in names} == {"atlas_models", f"atlas_models-{__version__}.dist-info"}
 
 

@@ -43,6 +43,7 @@ from atlas_models.register_command import register
 from atlas_models.review_command import review
 from atlas_models.search_command import search
 from atlas_models.server_programs import find_psql
+from atlas_models.site_command import site
 from atlas_models.status_commands import doctor, status
 from atlas_models.terminal import show_progress
 from atlas_models.validate_command import validate
@@ -50,7 +51,7 @@ from atlas_models.validate_command import validate
 # What `atlas --help` lists, in the order in which somebody comes to need it.
 _SECTIONS = {
     "Register": ("register", "validate"),
-    "Look": ("list", "show", "card", "bom", "search", "lineage", "history", "status", "check-links"),
+    "Look": ("list", "show", "card", "bom", "search", "lineage", "history", "status", "check-links", "site"),
     "Decide": ("promote", "reject", "reopen", "demote", "gates"),
     "Bring an old catalogue in": ("backfill", "review", "report", "seal"),
     "Set up": ("migrate", "doctor", "local", "completion"),
@@ -107,7 +108,7 @@ def main() -> None:
 
 for _command in (
     *(register, validate, list_models, show, card, bom, status, check_links, promote, reject, reopen, demote),
-    *(search, lineage, gates, history, backfill, review, report, seal, doctor, completion),
+    *(search, lineage, gates, history, site, backfill, review, report, seal, doctor, completion),
 ):
     main.add_command(_command)
 

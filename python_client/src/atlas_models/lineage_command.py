@@ -26,7 +26,7 @@ from atlas_models.terminal import printable, shortened
 _DEPTH_OF_A_TREE = 20
 _CHILDREN_OF_A_BRANCH = 25
 _DIRECTIONS = ("ancestors", "descendants", "both")
-_RELATIONS = {
+RELATIONS = {
     ("ancestor", "parent"): "version before",
     ("ancestor", "base_model"): "base model",
     ("ancestor", "evaluation_dataset"): "evaluated on",
@@ -116,7 +116,7 @@ def _branches(below: dict[str, list[LineageStep]], root: str, depth: int) -> Ite
         if isinstance(item, str):
             yield prefix + branch + item
             continue
-        yield f"{prefix}{branch}{_RELATIONS.get((item.side, item.relation or ''), item.relation)}: {_label(item)}"
+        yield f"{prefix}{branch}{RELATIONS.get((item.side, item.relation or ''), item.relation)}: {_label(item)}"
         children = below.get(item.id, [])
         if children and item.depth >= depth:
             children, rest = [], "…"
