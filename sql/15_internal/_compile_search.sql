@@ -13,7 +13,8 @@ create or replace function _compile_search(
     out bound text,
     out driver text,
     out driver_size integer,
-    out driver_is_whole boolean,
+    out driver_kind text,
+    out driver_words tsquery,
     out branches jsonb,
     out vals text[],
     out conditions integer
@@ -265,7 +266,8 @@ begin
                     if v_child.driver is not null and (driver_size is null or v_child.driver_size < driver_size) then
                         driver := v_child.driver;
                         driver_size := v_child.driver_size;
-                        driver_is_whole := v_child.driver_is_whole;
+                        driver_kind := v_child.driver_kind;
+                        driver_words := v_child.driver_words;
                     end if;
                     continue;
                 end if;
@@ -306,7 +308,8 @@ begin
             if array_position(v_drivers, null) is null and (driver_size is null or v_size < driver_size) then
                 driver := array_to_string(v_drivers, ' union ');
                 driver_size := v_size;
-                driver_is_whole := false;
+                driver_kind := 'union';
+                driver_words := null;
             end if;
             continue;
 
@@ -327,7 +330,8 @@ begin
         if driver_size is null or v_size < driver_size then
             driver := v_text;
             driver_size := v_size;
-            driver_is_whole := v_key <> 'metric';
+            driver_kind := case v_key when 'metric' then 'places' else 'rows' end;
+            driver_words := case v_key when 'family' then v_query end;
         end if;
         -- These few are what is asked for, no more and no less.
         if v_key = 'name_prefix' and depth = 1 and filter - array['name_prefix', 'is_latest'] = '{}' then
@@ -341,5 +345,6 @@ $function$;
 comment on function _compile_search(jsonb, text, integer, integer, integer, text, text) is
 $$For search_models(): a row of model_search as s matches the filter when words match its document and condition, SQL, holds. bound is
 the part of it that is said of the index of the order (k), vals what $1 stands for. driver is SQL that gives the places of rows, among
-them all that match (driver_size, at most 1,001 of them counted), and the other columns of model_search too when driver_is_whole.
+them all that match (driver_size, at most 1,001 of each part counted): driver_kind places, or rows of model_search, or a union of
+places; driver_words are those of words that say the same.
 branches are filters of which a row that matches meets one.$$;

@@ -30,7 +30,7 @@ declare
     v_found integer;
     v_worded bigint;
     v_words_are_few boolean := false;
-    v_is_driver_counted boolean := false;
+    v_is_counted boolean := false;
     v_plan record;
     v_branch jsonb;
     v_direction constant text := case when _search_page.descending then 'desc' else 'asc' end;
@@ -81,6 +81,8 @@ begin
     select c.reltuples into v_all from pg_class as c where c.oid = 'model_search'::regclass;
     if v_plan.driver_size <= c_few then
         v_way := 'found';
+    elsif v_plan.driver_kind <> 'union' then
+        v_probed := greatest(100, 2 * page_size);
     end if;
     while v_way is null loop
         if _search_page.order_key <> 'metric' then
@@ -109,7 +111,7 @@ begin
             exit;
         end if;
         v_worded := v_probed;
-        if v_plan.words is not null then
+        if v_plan.words is not null and v_plan.words is distinct from v_plan.driver_words then
             execute format(
                 'select count(*)
                 from (select %1$s, %2$s as key from %3$s order by %2$s %4$s, k.place %4$s limit %5$s) as k %6$s
@@ -119,21 +121,20 @@ begin
             into v_worded
             using v_plan.vals, v_plan.words, after_key, after_place, page_size, order_metric;
         end if;
-        if v_plan.driver is not null and v_next > c_few and not v_is_driver_counted then
-            -- Few have the words? One in fifty, and the index of the document is not asked how many.
+        if v_plan.driver_kind <> 'union' and not v_is_counted then
+            -- Where more than one in fifty has the words, the index of the document need not be asked whether they are few.
             if v_worded * 50 < v_probed then
-                execute format('select count(*) <= %s from (select from model_search as s where s.document @@ $2 limit %1$s + 1) as few', 2 * c_few)
+                execute format('select count(*) <= %s from (select from model_search as s where s.document @@ $2 limit %1$s + 1) as few', c_few / 2)
                 into v_words_are_few
                 using v_plan.vals, v_plan.words;
             end if;
-            execute format('select count(*) from (%s limit %s) as few', v_plan.driver, c_some + 1)
-            into v_plan.driver_size
-            using v_plan.vals;
-            v_is_driver_counted := true;
-            if v_words_are_few or v_plan.driver_size <= c_some then
-                v_way := case when v_words_are_few then 'found' else 'among' end;
-                exit;
+            if not v_words_are_few then
+                execute format('select count(*) from (%s limit %s) as few', v_plan.driver, c_some + 1) into v_plan.driver_size using v_plan.vals;
             end if;
+            v_is_counted := true;
+            v_way := case when v_words_are_few then 'found' when v_plan.driver_size <= c_some then 'among' end;
+            v_probed := greatest(500, 2 * page_size);
+            continue;
         end if;
         if v_plan.words is null or v_plan.bound is not null then
             v_way := case when v_next > c_far then 'found' end;
@@ -212,10 +213,10 @@ begin
                     case
                         when not (
                             v_plan.driver_size <= c_few or (v_plan.driver is not null and v_plan.words is null)
-                            or (v_is_driver_counted and v_plan.driver_size <= c_some and not v_words_are_few)
+                            or (v_is_counted and v_plan.driver_size <= c_some and not v_words_are_few)
                         ) or v_plan.driver is null
                             then 'model_search as s'
-                        when v_plan.driver_is_whole then '(' || v_plan.driver || ') as s'
+                        when v_plan.driver_kind = 'rows' then '(' || v_plan.driver || ') as s'
                         else 'model_search as s inner join (' || v_plan.driver || ') as d on s.place = d.place'
                     end,
                     v_matches,
