@@ -47,12 +47,10 @@ begin
 
     return query
     select
-        case when l.depth = 0 then 'self' else d.side end, l.depth, l.relation, l.via, a.id, a.artifact_type, a.name,
-        a.version_number, a.title, v.promotion_state, l.path
+        case when l.depth = 0 then 'self' else d.side end, l.depth, l.relation, l.via, l.id, l.artifact_type, l.name, l.version_number,
+        l.title, l.promotion_state, l.path
     from (values ('ancestors', 'ancestor', false), ('descendants', 'descendant', true)) as d (direction, side, forwards)
     cross join lateral _lineage(model_lineage.artifact_id, d.forwards, model_lineage.max_depth) as l
-    inner join artifacts as a on l.id = a.id
-    left join model_versions as v on a.id = v.artifact_id
     where
         model_lineage.direction in (d.direction, 'both')
         -- The artifact itself is the first row, once.
@@ -62,7 +60,7 @@ begin
         case when l.depth > 0 then d.forwards::integer * 4294967296 + l.depth * 4::bigint else -1 end + case l.relation
             when 'base_model' then 0 when 'evaluation_dataset' then 1 when 'parent' then 2 else 3
         end,
-        a.name collate "C", a.version_number, a.id collate "C";
+        l.name collate "C", l.version_number, l.id collate "C";
 end
 $function$;
 

@@ -101,7 +101,7 @@ def _filter(chance: random.Random, rows: int, depth: int = 1) -> dict[str, Any]:
     for _ in range(chance.choice((1, 1, 2, 3))):
         asked |= _condition(chance, rows)
     # Of two conditions on a metric the later one's name may have met the earlier one's comparison, which is as good.
-    if depth < 4 and chance.random() < 0.45:
+    if depth < 3 and chance.random() < 0.45:
         inner = [_filter(chance, rows, depth + 1) for _ in range(chance.choice((1, 2, 2, 3, 5)))]
         asked = (asked if chance.random() < 0.5 else {}) | {chance.choice(("any", "any", "all")): inner}
     return asked
