@@ -33,37 +33,38 @@ begin
         where a.id = _lineage.artifact_id
         union
         select
-            w.steps + c_step, w.id, e.relation, a.id, a.artifact_type, a.name, a.version_number, a.title, v.promotion_state,
+            w.steps + c_step, w.id, e.relation, a.id, a.artifact_type, a.name, a.version_number, a.title,
+            coalesce(e.state, v.promotion_state),
             a.superseded_by, a.parent_version_id, v.base_model_id, v.eval_dataset_artifact_id
         from walk as w
         cross join lateral (
-            select 'parent' as relation, a.id
+            select 'parent' as relation, a.id, null as state
             from artifacts as a
             where _lineage.forwards and a.parent_version_id = w.id
             union all
-            select 'base_model', v.artifact_id
+            select 'base_model', v.artifact_id, v.promotion_state
             from model_versions as v
             where _lineage.forwards and v.base_model_id = w.id
             union all
             -- Nothing that comes of something is a dataset.
-            select 'evaluation_dataset', v.artifact_id
+            select 'evaluation_dataset', v.artifact_id, v.promotion_state
             from model_versions as v
             where _lineage.forwards and w.via is null and v.eval_dataset_artifact_id = w.id
             union all
-            select 'superseded_by', w.superseded_by
+            select 'superseded_by', w.superseded_by, null
             where _lineage.forwards and w.superseded_by is not null
             union all
-            select k.relation, k.id
+            select k.relation, k.id, null
             from (values ('parent', w.parent), ('base_model', w.base), ('evaluation_dataset', w.dataset)) as k (relation, id)
             where not _lineage.forwards and k.id is not null
             union all
-            select 'superseded_by', a.id
+            select 'superseded_by', a.id, null
             from artifacts as a
             where not _lineage.forwards and a.superseded_by = w.id
         ) as e
         -- One by one, by their keys: OFFSET 0 keeps the planner from joining whole tables.
         cross join lateral (select a.* from artifacts as a where a.id = e.id offset 0) as a
-        left join lateral (select v.* from model_versions as v where v.artifact_id = e.id offset 0) as v on true
+        left join lateral (select v.* from model_versions as v where v.artifact_id = e.id and e.state is null offset 0) as v on true
         where coalesce(extract(day from w.steps) < _lineage.max_depth, true)
     ),
 
