@@ -10,7 +10,8 @@ create or replace function _search_page(
     is_branch boolean default false
 )
 returns table (place bigint, key text)
-language plpgsql stable called on null input parallel safe security invoker rows 20
+language plpgsql stable called on null input parallel safe security invoker
+rows 20
 set search_path from current
 -- A page is a matter of milliseconds: whatever would read a table whole, start workers or compile is no plan for it.
 set enable_seqscan = off
