@@ -425,6 +425,12 @@ class Bench:
                     "10 ms, 30 ms, by indexes",
                     middle < 10 and most < 30 and not asked.read_whole,
                 )
+            share = min(1.0, self.sizes.versions / FULL.versions)
+            search.fill_lineage(conn, share)
+            for what, times, limit in search.measure_others(conn, share, rounds=max(3, self.sizes.rounds // 2)):
+                yield Result(
+                    "8", what, f"median {median(times):.3f} s", "", "", f"under {limit:g} s", median(times) < limit
+                )
 
 
 _HISTORY_OF_REGISTRATIONS = (

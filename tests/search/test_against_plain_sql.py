@@ -13,8 +13,8 @@ from psycopg import sql
 
 from benchmarks import search as questions
 
-# Every version with what can be asked for, from the tables that hold it; nothing of what the search itself reads, but the
-# place, by which what is equal in an order is told apart.
+# Every version with what can be asked for, from the tables that hold it; nothing of what the search itself reads, but
+# the place, by which what is equal in an order is told apart.
 _PLAIN = """
     create temporary table plain as
     select
