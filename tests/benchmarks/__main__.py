@@ -81,7 +81,7 @@ def _run(maintenance: str, database: str, part: str, sizes: Sizes) -> list[Resul
     results = []
     for result in PARTS[part](Bench(url, sizes)):
         met = {True: "   met", False: "   MISSED", None: ""}[result.is_met]
-        print(f"{result.part}  {result.measured}: {result.ours}  {result.ratio}{met}", flush=True)
+        print(f"{result.part}  {result.measured}: {result.ours}  {result.compared}  {result.ratio}{met}", flush=True)
         results.append(result)
     return results
 

@@ -414,6 +414,7 @@ class Bench:
         """Ten kinds of question, each asked with arguments of its own again and again."""
         with self.connect(REGISTRY) as conn:
             search.fill(conn, self.sizes.versions)
+            search.warm(conn)
             for asked in search.measure(conn, self.sizes.versions, self.sizes.questions):
                 middle, most = median(asked.times), quantiles(asked.times, n=20)[-1]
                 yield Result(

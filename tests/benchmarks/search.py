@@ -204,6 +204,19 @@ def _write_plainly(conn: psycopg.Connection) -> None:
     conn.execute("set local atlas_models.rows_are_complete = 'yes'")
 
 
+def warm(conn: psycopg.Connection) -> None:
+    """Read all of it into the memory of the server, where what is used day by day is; without pg_prewarm do nothing."""
+    if not conn.execute("select from pg_available_extensions where name = 'pg_prewarm'").fetchone():
+        return
+    conn.execute("create extension if not exists pg_prewarm schema public")
+    conn.execute(
+        """
+        select public.pg_prewarm(c.oid) from pg_class as c
+        where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'i')
+        """
+    ).fetchall()
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of question.
