@@ -65,35 +65,38 @@ begin
         -- One by one, by their keys: OFFSET 0 keeps the planner from joining whole tables.
         cross join lateral (select a.* from artifacts as a where a.id = e.id offset 0) as a
         left join lateral (select v.* from model_versions as v where v.artifact_id = e.id and e.state is null offset 0) as v on true
-        where coalesce(extract(day from w.steps) < _lineage.max_depth, true)
+        where _lineage.max_depth is null or date_part('day', w.steps) < _lineage.max_depth
     ),
 
     nodes as materialized (
-        select distinct on (w.id collate "C") w.*, extract(day from w.steps)::integer as depth
+        select distinct on (w.id collate "C") w.*, date_part('day', w.steps)::integer as depth
         from walk as w
-        order by w.id collate "C", extract(day from w.steps), w.relation collate "C" nulls first, w.via collate "C"
+        order by w.id collate "C", date_part('day', w.steps), w.relation collate "C" nulls first, w.via collate "C"
+    ),
+
+    -- The ways to what others were reached from; to most there is nothing beyond.
+    inner_nodes as (
+        select n.depth, n.via, n.id
+        from nodes as n
+        where n.depth < c_longest_path and n.id in (select o.via from nodes as o)
     ),
 
     ways as (
-        select
-            n.depth, n.relation, n.via, n.id, n.artifact_type, n.name, n.version_number, n.title, n.promotion_state,
-            array[n.id] as path
-        from nodes as n
-        where n.depth = 0
+        select b.id, array[b.id] as ids
+        from inner_nodes as b
+        where b.depth = 0
         union all
-        select
-            n.depth, n.relation, n.via, n.id, n.artifact_type, n.name, n.version_number, n.title, n.promotion_state,
-            w.path || n.id
+        select b.id, w.ids || b.id
         from ways as w
-        inner join nodes as n on w.id = n.via
-        where n.depth between 1 and c_longest_path
+        inner join inner_nodes as b on w.id = b.via
+        where b.depth > 0
     )
 
-    select w.* from ways as w
-    union all
-    select n.depth, n.relation, n.via, n.id, n.artifact_type, n.name, n.version_number, n.title, n.promotion_state, null
+    select
+        n.depth, n.relation, n.via, n.id, n.artifact_type, n.name, n.version_number, n.title, n.promotion_state,
+        case when n.depth <= c_longest_path then coalesce(w.ids, '{}') || n.id end
     from nodes as n
-    where n.depth > c_longest_path;
+    left join ways as w on n.via = w.id and n.depth > 0;
 end
 $function$;
 
