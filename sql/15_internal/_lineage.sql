@@ -38,7 +38,7 @@ begin
             a.superseded_by, a.parent_version_id, v.base_model_id, v.eval_dataset_artifact_id
         from walk as w
         cross join lateral (
-            select 'parent' as relation, a.id, null as state
+            select 'parent' as relation, a.id, null::text as state
             from artifacts as a
             where _lineage.forwards and a.parent_version_id = w.id
             union all
@@ -51,14 +51,14 @@ begin
             from model_versions as v
             where _lineage.forwards and w.via is null and v.eval_dataset_artifact_id = w.id
             union all
-            select 'superseded_by', w.superseded_by, null
+            select 'superseded_by', w.superseded_by, null::text
             where _lineage.forwards and w.superseded_by is not null
             union all
-            select k.relation, k.id, null
+            select k.relation, k.id, null::text
             from (values ('parent', w.parent), ('base_model', w.base), ('evaluation_dataset', w.dataset)) as k (relation, id)
             where not _lineage.forwards and k.id is not null
             union all
-            select 'superseded_by', a.id, null
+            select 'superseded_by', a.id, null::text
             from artifacts as a
             where not _lineage.forwards and a.superseded_by = w.id
         ) as e
