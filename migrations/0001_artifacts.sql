@@ -928,7 +928,8 @@ end
 $do$;
 
 create unique index artifacts_name_version_key on artifacts (name, version_number);
-create unique index artifacts_one_latest on artifacts (name) where is_latest and name is not null;
+-- By its bytes, so that it finds the names that begin alike, too, whatever the database's collation.
+create unique index artifacts_one_latest on artifacts (name text_pattern_ops) where is_latest and name is not null;
 create index idx_artifacts_parent on artifacts (parent_version_id) where parent_version_id is not null;
 create index idx_artifacts_superseded_by on artifacts (superseded_by) where superseded_by is not null;
 

@@ -189,8 +189,5 @@ create index idx_model_search_trained on model_search (trained_at, place) where 
 create index idx_model_search_document on model_search using gin (document) with (fastupdate = on, gin_pending_list_limit = 256);
 alter table model_metrics add constraint model_metrics_pkey primary key (metric, value, place);
 
--- The names that begin alike, whatever the database's collation.
-create index idx_registered_models_prefix on registered_models (name text_pattern_ops);
-
 -- What models point to is found by the beginning of its id, too; models are in model_search.
 create index idx_artifacts_other_id on artifacts (id text_pattern_ops) where artifact_type <> 'model';

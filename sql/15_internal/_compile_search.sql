@@ -13,6 +13,9 @@ create or replace function _compile_search(
     out bound text,
     out driver text,
     out driver_size integer,
+    out driver_kind text,
+    out driver_words tsquery,
+    out branches jsonb,
     out vals text[],
     out conditions integer
 )
@@ -44,7 +47,9 @@ declare
     v_has_words boolean;
     v_query_of_any tsquery;
     v_conditions text[];
+    v_listed text[];
     v_drivers text[];
+    v_few text;
     v_size integer;
     v_operator text;
     v_column text;
@@ -68,6 +73,7 @@ begin
     for v_key, v_value in select e.key, e.value from jsonb_each(filter) as e loop
         v_at := place || '/' || replace(replace(v_key, '~', '~0'), '/', '~1');
         v_is_bound := false;
+        v_few := null;
         conditions := conditions + 1;
         if conditions > 100 then
             perform _refuse_search(place, 'holds more than 100 conditions', 'Ask in several parts; a list of texts counts as one.');
@@ -83,6 +89,7 @@ begin
             end if;
             v_texts := array(select e.element from jsonb_array_elements_text(v_value) as e (element));
             v_query := null;
+            v_listed := '{}';
             foreach v_text in array v_texts loop
                 if v_key = 'state' and v_text <> all(c_states) then
                     perform _refuse_search(
@@ -101,6 +108,10 @@ begin
                         v_at, 'must hold a word, and at most 1,000 bytes', 'Words are letters and digits; class* finds classifier.'
                     );
                 end if;
+                if v_key = 'family' then
+                    vals := vals || substr(_search_term('family', v_text), 9);
+                    v_listed := v_listed || format('$1[%s]', values_before + cardinality(vals));
+                end if;
                 v_query := coalesce(v_query || w.words, w.words)
                 from (
                     select case v_key
@@ -112,25 +123,22 @@ begin
             end loop;
             words := coalesce(words && v_query, v_query);
             if v_key = 'family' and cardinality(v_texts) = 1 and order_key = 'registered' then
-                vals := vals || substr(_search_term('family', v_text), 9);
-                bound := concat(bound, format(' and k.family = $1[%s]', values_before + cardinality(vals)));
+                bound := concat(bound, ' and k.family = ' || v_listed[1]);
+                continue;
+            elsif v_key = 'family' then
+                v_text := 'select t.* from model_search as t where t.family in (' || array_to_string(v_listed, ', ') || ')';
+            else
+                -- The latest of some names are far fewer than their versions.
+                continue when v_key <> 'name_prefix' or cardinality(v_texts) > 1 or filter -> 'is_latest' is distinct from 'true';
+                vals := vals || v_text;
+                v_text := format(
+                    'where a.is_latest and a.name ~>=~ $1[%1$s] and a.name ~<~ ($1[%1$s] || chr(1114111))',
+                    values_before + cardinality(vals)
+                );
+                v_few := 'select from artifacts as a ' || v_text;
+                v_text := 'select t.* from artifacts as a inner join model_search as t on a.id = t.artifact_id ' || v_text;
+                v_is_bound := true;
             end if;
-            -- The latest of some names are far fewer than their versions.
-            continue when v_key <> 'name_prefix' or cardinality(v_texts) > 1 or filter -> 'is_latest' is distinct from 'true';
-            vals := vals || v_text;
-            v_text := format(
-                'select t.place from registered_models as r inner join artifacts as a on r.name = a.name and a.is_latest
-                inner join model_search as t on a.id = t.artifact_id
-                where r.name ~>=~ $1[%1$s] and r.name ~<~ ($1[%1$s] || chr(1114111))',
-                values_before + cardinality(vals)
-            );
-            select count(*) into v_size
-            from (
-                select from registered_models as r
-                where r.name ~>=~ vals[cardinality(vals)] and r.name ~<~ (vals[cardinality(vals)] || chr(1114111))
-                limit c_few + 1
-            ) as few;
-            v_is_bound := true;
 
         elsif v_key in ('is_external', 'is_latest') then
             if jsonb_typeof(v_value) <> 'boolean' then
@@ -227,11 +235,11 @@ begin
             if v_column = 'registered_at' then
                 v_since := concat(v_since, ' and t.' || v_operator);
                 continue when v_key = 'registered_since' and filter ? 'registered_before';
-                v_text := 'select t.place from model_search as t where true' || v_since;
+                v_text := 'select t.* from model_search as t where true' || v_since;
             else
                 v_before := concat(v_before, ' and t.' || v_operator);
                 continue when v_key = 'trained_since' and filter ? 'trained_before';
-                v_text := 'select t.place from model_search as t where true' || v_before;
+                v_text := 'select t.* from model_search as t where true' || v_before;
             end if;
 
         elsif v_key in ('all', 'any') then
@@ -258,6 +266,8 @@ begin
                     if v_child.driver is not null and (driver_size is null or v_child.driver_size < driver_size) then
                         driver := v_child.driver;
                         driver_size := v_child.driver_size;
+                        driver_kind := v_child.driver_kind;
+                        driver_words := v_child.driver_words;
                     end if;
                     continue;
                 end if;
@@ -270,13 +280,13 @@ begin
                     v_text := format('s.document @@ $1[%s]::tsquery', values_before + cardinality(vals));
                     if coalesce(v_child.driver_size > c_few, true) then
                         v_child.driver := format(
-                            'select t.place from model_search as t where t.document @@ $1[%s]::tsquery', values_before + cardinality(vals)
+                            'select t.* from model_search as t where t.document @@ $1[%s]::tsquery', values_before + cardinality(vals)
                         );
                         v_child.driver_size := c_few + 1;
                     end if;
                 end if;
                 v_conditions := v_conditions || concat_ws(' and ', v_text, v_child.condition);
-                v_drivers := v_drivers || v_child.driver;
+                v_drivers := v_drivers || ('select t.place from (' || v_child.driver || ') as t');
                 v_size := v_size + v_child.driver_size;
             end loop;
             if v_key = 'all' then
@@ -287,10 +297,19 @@ begin
                 words := coalesce(words && v_query_of_any, v_query_of_any);
             end if;
             continue when not v_has_conditions;
+            -- The first of either are the first of the first of each. The search for one meets fewer rows, and has an order of its own.
+            if depth = 1 and jsonb_array_length(v_value) <= 4 then
+                branches := (
+                    select jsonb_agg(filter - 'any' || jsonb_build_object('all', coalesce(filter -> 'all', '[]') || jsonb_build_array(b.branch)))
+                    from jsonb_array_elements(v_value) as b (branch)
+                );
+            end if;
             condition := concat_ws(' and ', condition, '(' || array_to_string(v_conditions, ' or ') || ')');
             if array_position(v_drivers, null) is null and (driver_size is null or v_size < driver_size) then
                 driver := array_to_string(v_drivers, ' union ');
                 driver_size := v_size;
+                driver_kind := 'union';
+                driver_words := null;
             end if;
             continue;
 
@@ -304,14 +323,20 @@ begin
         end if;
 
         -- Whether it is a few rows that a comparison leaves is worth a look into its index.
-        if v_key <> 'name_prefix' then
-            execute format('select count(*) from (%s limit %s) as few', v_text, c_few + 1) into v_size using
-                case when values_before > 0 then array_fill(null::text, array[values_before]) || vals else vals end;
-        end if;
+        execute format('select count(*) from (%s limit %s) as few', coalesce(v_few, v_text), c_few + 1)
+        into v_size
+        using case when values_before > 0 then array_fill(null::text, array[values_before]) || vals else vals end;
         continue when v_is_bound and v_size > c_few;
         if driver_size is null or v_size < driver_size then
             driver := v_text;
             driver_size := v_size;
+            driver_kind := case v_key when 'metric' then 'places' else 'rows' end;
+            driver_words := case v_key when 'family' then v_query end;
+        end if;
+        -- These few are what is asked for, no more and no less.
+        if v_key = 'name_prefix' and depth = 1 and filter - array['name_prefix', 'is_latest'] = '{}' then
+            words := null;
+            condition := null;
         end if;
     end loop;
 end
@@ -319,5 +344,7 @@ $function$;
 
 comment on function _compile_search(jsonb, text, integer, integer, integer, text, text) is
 $$For search_models(): a row of model_search as s matches the filter when words match its document and condition, SQL, holds. bound is
-the part of it that is said of the index of the order (k), driver SQL that gives the places of few rows, among them all that match
-(driver_size, at most 1,001 of them counted), vals what $1 stands for.$$;
+the part of it that is said of the index of the order (k), vals what $1 stands for. driver is SQL that gives the places of rows, among
+them all that match (driver_size, at most 1,001 of each part counted): driver_kind places, or rows of model_search, or a union of
+places; driver_words are those of words that say the same.
+branches are filters of which a row that matches meets one.$$;

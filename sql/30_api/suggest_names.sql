@@ -14,20 +14,22 @@ as $function$
             -- Of every name there is it is asked, cheaply, whether one holds the other, or they share nearly all of their letters; only
             -- the most alike are looked at letter by letter.
             select r.name, r.last_version
-            from registered_models as r
+            from (select lower(suggest_names.name) as word, char_length(suggest_names.name) as length offset 0) as w
+            -- OFFSET 0: small letters are made once for each name, and not wherever they are asked for.
+            cross join lateral (
+                select m.name, m.last_version, lower(m.name) as word from registered_models as m where m.last_version > 0 offset 0
+            ) as r
             cross join lateral (
                 select
-                    char_length(translate(lower(r.name), lower(suggest_names.name), ''))
-                    + char_length(translate(lower(suggest_names.name), lower(r.name), '')) as odd_letters,
-                    abs(char_length(r.name) - char_length(suggest_names.name)) as difference
+                    char_length(translate(r.word, w.word, '')) + char_length(translate(w.word, r.word, '')) as odd_letters,
+                    abs(char_length(r.name) - w.length) as difference
             ) as l
             where
-                r.last_version > 0
-                and suggest_names.name <> ''
+                w.word <> ''
                 and (
-                    (l.odd_letters <= 3 and l.difference <= 3)
-                    or strpos(lower(r.name), lower(suggest_names.name)) > 0
-                    or (char_length(r.name) >= 3 and strpos(lower(suggest_names.name), lower(r.name)) > 0)
+                    (l.difference <= 3 and l.odd_letters <= 3)
+                    or strpos(r.word, w.word) > 0
+                    or (char_length(r.name) >= 3 and strpos(w.word, r.word) > 0)
                 )
             order by l.odd_letters + l.difference, r.name
             limit 200

@@ -414,6 +414,7 @@ class Bench:
         """Ten kinds of question, each asked with arguments of its own again and again."""
         with self.connect(REGISTRY) as conn:
             search.fill(conn, self.sizes.versions)
+            search.warm(conn)
             for asked in search.measure(conn, self.sizes.versions, self.sizes.questions):
                 middle, most = median(asked.times), quantiles(asked.times, n=20)[-1]
                 yield Result(
@@ -424,6 +425,12 @@ class Bench:
                     f"reads whole: {', '.join(sorted(asked.read_whole)) or 'nothing'}",
                     "10 ms, 30 ms, by indexes",
                     middle < 10 and most < 30 and not asked.read_whole,
+                )
+            share = min(1.0, self.sizes.versions / FULL.versions)
+            search.fill_lineage(conn, share)
+            for what, times, limit in search.measure_others(conn, share, rounds=max(3, self.sizes.rounds // 2)):
+                yield Result(
+                    "8", what, f"median {median(times):.3f} s", "", "", f"under {limit:g} s", median(times) < limit
                 )
 
 

@@ -1,4 +1,4 @@
-"""A registry of a million model versions, and the ten kinds of question that docs/search.md shows, asked of it."""
+"""A registry of a million model versions, and what docs/search.md shows, asked of it: searches, lineage, names."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ from typing import Any
 
 import psycopg
 
+
+def _words(salt: int, count: int) -> str:
+    """SQL for words of row f.n: two common ones, and so many of twenty thousand; spelt out, it takes no call a row."""
+    common = "(array['weekly', 'extract', 'readmission', 'risk', 'leaf', 'lesion', 'credit', 'churn'])[{}]"
+    words = [common.format(f"pg_temp.zipf(f.n, {salt + i}, 8)") for i in (1, 2)]
+    words += [f"'word' || pg_temp.zipf(f.n, {salt + 100 + i}, 20000)" for i in range(1, count + 1)]
+    return " || ' ' || ".join(words)
+
+
 # Rows written by one statement for each table, as a superuser and without the triggers: what they would do, they would
 # do row by row. What is said of a version depends on its number alone, so that every run has the same rows. Families,
 # frameworks, names, words, datasets and bases are as unevenly spread as they are in life: a few are everywhere, most
@@ -26,17 +35,6 @@ _FILL = (
     """
     create function pg_temp.zipf(n bigint, salt bigint, kinds integer) returns integer language sql immutable
     return floor(power(kinds + 1, pg_temp.u(n, salt)))::integer
-    """,
-    """
-    create function pg_temp.words(n bigint, salt bigint, count integer) returns text language sql immutable
-    return (
-        select string_agg(
-            (array['weekly', 'extract', 'readmission', 'risk', 'leaf', 'lesion', 'credit', 'churn'])[w.k]
-            , ' ')
-        from (select pg_temp.zipf(n, salt + i, 8) as k from generate_series(1, 2) as i) as w
-    ) || ' ' || (
-        select string_agg('word' || pg_temp.zipf(n, salt + 100 + i, 20000), ' ') from generate_series(1, count) as i
-    )
     """,
     """
     create temporary table facts as
@@ -62,13 +60,13 @@ _FILL = (
     insert into artifacts (id, artifact_type, title, created_at, updated_at, is_latest)
     select 'dataset-' || g.n, 'dataset', 'Dataset ' || g.n, now(), now(), false from generate_series(1, 200) as g (n)
     """,
-    """
+    f"""
     insert into artifacts (
         id, artifact_type, name, title, metadata, metadata_schema_version, version_number, is_latest, created_at,
         updated_at, created_by
     )
     select
-        f.id, 'model', f.name, initcap(pg_temp.words(f.n, 1000, 2)),
+        f.id, 'model', f.name, initcap({_words(1000, 2)}),
         jsonb_strip_nulls(jsonb_build_object(
             'is_external', f.is_external,
             'model_family',
@@ -76,13 +74,13 @@ _FILL = (
             'framework', (array['pytorch', 'tensorflow', 'xgboost', 'jax', 'monai', 'caffe'])[
                 1 + case when f.u7 < 0.9 then f.family else floor(f.u8 * 6)::integer end %% 6
             ],
-            'description', pg_temp.words(f.n, 2000, 12),
+            'description', {_words(2000, 12)},
             'task', (array['classification', 'regression', 'segmentation', 'detection'])[1 + f.family %% 4],
             'base_model_id', f.base,
             'benchmark_id', case when f.u9 < 0.2 then 'benchmark-' || pg_temp.zipf(f.n, 11, 50) end,
             'external_source_url', case when f.is_external then 'https://example.org/' || f.n end,
             'external_source_version', case when f.is_external then 'v1' end
-        )) || case when f.is_external then '{}' else jsonb_build_object(
+        )) || case when f.is_external then '{{}}' else jsonb_build_object(
             'parameter_count', 1000 + f.n,
             'training_data', jsonb_build_array(
                 'warehouse://train/' || pg_temp.zipf(f.n, 12, 2000), 'warehouse://labs/' || pg_temp.zipf(f.n, 13, 50)
@@ -93,7 +91,7 @@ _FILL = (
                 'metric-' || pg_temp.zipf(f.n, 15, 60), round((f.u9 * 100)::numeric, 3)
             ) || case
                 when f.u10 < 0.3 then jsonb_build_object('top1_accuracy', round(power(f.u10, 0.3)::numeric, 5))
-                else '{}'
+                else '{{}}'
             end
         ) end,
         1, row_number() over w, row_number() over w = count(*) over (partition by f.name), f.registered_at,
@@ -145,21 +143,78 @@ _FILL = (
 )
 
 
+# What is built at once at the end, as in the migration, and not row by row.
+_INDEXES = (
+    "idx_model_search_document",
+    "idx_model_search_family",
+    "idx_model_search_registered",
+    "idx_model_search_trained",
+)
+# A chain of parents, and all that was made from one base; written like the rest.
+_LINEAGE = (
+    """
+    insert into registered_models (name, last_version) values ('chain', %(chain)s), ('fan', %(fan)s + 1)
+    """,
+    """
+    insert into artifacts (
+        id, artifact_type, name, metadata, metadata_schema_version, version_number, is_latest, parent_version_id
+    )
+    select
+        l.name || '-' || g.n, 'model', l.name, jsonb_strip_nulls(jsonb_build_object(
+            'is_external', true, 'model_family', 'lineage', 'framework', 'none', 'external_source_version', 'v1',
+            'external_source_url', 'https://example.org',
+            'base_model_id', case when l.name = 'fan' and g.n > 1 then 'fan-1' end
+        )),
+        1, g.n, g.n = l.versions, case when l.name = 'chain' and g.n > 1 then 'chain-' || g.n - 1 end
+    from (values ('chain', %(chain)s::integer), ('fan', %(fan)s + 1)) as l (name, versions)
+    cross join lateral generate_series(1, l.versions) as g (n)
+    """,
+    """
+    insert into model_versions (
+        artifact_id, model_name, is_external, external_source_url, external_source_version, base_model_id
+    )
+    select a.id, a.name, true, a.metadata ->> 'external_source_url', 'v1', a.metadata ->> 'base_model_id'
+    from artifacts as a
+    where a.name in ('chain', 'fan')
+    """,
+)
+_CHAIN, _FAN = 10_000, 100_000
+
+
 def fill(conn: psycopg.Connection, rows: int) -> None:
     """Write so many model versions, as a superuser, into an empty registry on the search_path."""
-    definition = "select pg_get_indexdef('idx_model_search_document'::regclass)"
     sizes = {"rows": rows, "names": max(1, rows // 8), "bases": max(1, rows // 500)}
     with conn.transaction():
-        conn.execute("set local session_replication_role = replica")
-        conn.execute("set local atlas_models.rows_are_complete = 'yes'")
+        _write_plainly(conn)
         conn.execute("set local work_mem = '256MB'")
-        # As in the migration: built at once, at the end.
-        (build,) = conn.execute(definition).fetchone() or ("",)
-        conn.execute("drop index idx_model_search_document")
+        conn.execute("set local maintenance_work_mem = '512MB'")
+        builds = [conn.execute("select pg_get_indexdef(%s::regclass)", [name]).fetchone() for name in _INDEXES]
+        conn.execute(f"drop index {', '.join(_INDEXES)}")
+        conn.execute("alter table model_metrics drop constraint model_metrics_pkey")
         for statement in _FILL:
             conn.execute(statement, sizes if "%(" in statement or "%%" in statement else None)
-        conn.execute(build)
+        conn.execute("alter table model_metrics add constraint model_metrics_pkey primary key (metric, value, place)")
+        for build in builds:
+            conn.execute((build or ("",))[0])
     conn.execute("vacuum analyze")
+
+
+def _write_plainly(conn: psycopg.Connection) -> None:
+    conn.execute("set local session_replication_role = replica")
+    conn.execute("set local atlas_models.rows_are_complete = 'yes'")
+
+
+def warm(conn: psycopg.Connection) -> None:
+    """Read all of it into the memory of the server, where what is used day by day is; without pg_prewarm do nothing."""
+    if not conn.execute("select from pg_available_extensions where name = 'pg_prewarm'").fetchone():
+        return
+    conn.execute("create extension if not exists pg_prewarm schema public")
+    conn.execute(
+        """
+        select public.pg_prewarm(c.oid) from pg_class as c
+        where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'i')
+        """
+    ).fetchall()
 
 
 @dataclass(frozen=True)
@@ -328,6 +383,33 @@ def measure(conn: psycopg.Connection, rows: int, questions: int) -> Iterator[Ask
             worked.append(_processor_time(conn) - began_work)
             empty += not found
         yield Asked(kind.name, times, worked, empty, _read_whole(conn, [kind.ask(chance, rows) for _ in range(10)]))
+
+
+def fill_lineage(conn: psycopg.Connection, share: float) -> None:
+    """Write a chain of 10,000 versions and a fan of 100,000, or such a share of them."""
+    with conn.transaction():
+        _write_plainly(conn)
+        for statement in _LINEAGE:
+            conn.execute(statement, {"chain": max(2, int(_CHAIN * share)), "fan": max(1, int(_FAN * share))})
+    conn.execute("vacuum analyze artifacts, model_versions")
+
+
+def measure_others(conn: psycopg.Connection, share: float, rounds: int) -> Iterator[tuple[str, list[float], float]]:
+    """Time lineage and suggestions; gives what was asked, the seconds that it took, and how many it may take."""
+    chain = max(2, int(_CHAIN * share))
+    (names,) = conn.execute("select count(*) from registered_models").fetchone() or (0,)
+    for asked, query, most in (
+        (f"a chain of {chain:,}, from its first", "select * from model_lineage('chain-1', 'descendants')", 1.0),
+        (f"a chain of {chain:,}, from its last", f"select * from model_lineage('chain-{chain}', 'ancestors')", 1.0),
+        (f"a fan of {int(_FAN * share):,}", "select * from model_lineage('fan-1', 'descendants')", 1.0),
+        (f"a name suggested among {names:,}", "select * from suggest_names('name-0O1234')", 1.0),
+    ):
+        times = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            conn.execute(query).fetchall()
+            times.append(time.perf_counter() - began)
+        yield asked, times[1:], most
 
 
 def _processor_time(conn: psycopg.Connection) -> float:

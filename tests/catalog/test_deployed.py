@@ -207,7 +207,6 @@ INDEXES = [
     "idx_model_versions_eval_dataset",
     "idx_model_versions_promotion",
     "idx_model_versions_trained_by",
-    "idx_registered_models_prefix",
     "model_versions_idempotency_key_once",
     "model_versions_one_promoted",
 ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
+from benchmarks import search
 from factories import external_metadata, internal_metadata, register
 from refusals import refused
 
@@ -161,3 +162,53 @@ def test_a_diamond_of_diamonds_takes_no_longer_than_its_edges(family):
         assert family.execute(query, ["chain-60", "ancestors", None]).fetchone() == (60, 30)
         assert family.execute(query, ["chain-60", "ancestors", 20]).fetchone() == (41, 20)
         assert family.execute(query, ["chain-1", "descendants", None]).fetchone() == (60, 30)
+
+
+def assert_chain_and_fan(conn: psycopg.Connection, share: float) -> None:
+    """Everything that is listed of a long chain and a wide fan: sides, depths, relations, ways, all of it in order."""
+    length, width = int(10_000 * share), int(100_000 * share)
+    lineage = "select side, depth, relation, via, id, name, version_number, path from model_lineage(%s, %s)"
+    with conn.transaction(force_rollback=True):
+        conn.execute("set local session_replication_role = replica")
+        for statement in search._LINEAGE:
+            conn.execute(statement, {"chain": length, "fan": width})
+        conn.execute("set local session_replication_role = origin")
+
+        found = conn.execute(lineage, ["chain-1", "descendants"]).fetchall()
+        wanted = [("self", 0, None, None, "chain-1", "chain", 1, ["chain-1"])]
+        for n in range(2, length + 1):
+            path = [f"chain-{k}" for k in range(1, n + 1)] if n <= 101 else None
+            wanted.append(("descendant", n - 1, "parent", f"chain-{n - 1}", f"chain-{n}", "chain", n, path))
+        assert found == wanted
+
+        found = conn.execute(lineage, [f"chain-{length}", "ancestors"]).fetchall()
+        assert [row[:5] for row in found[1:]] == [
+            ("ancestor", length - n, "parent", f"chain-{n + 1}", f"chain-{n}") for n in range(length - 1, 0, -1)
+        ]
+        assert found[100][7] == [f"chain-{n}" for n in range(length, length - 101, -1)]
+        assert found[101][7] is None
+
+        found = conn.execute(lineage, ["fan-1", "descendants"]).fetchall()
+        assert found == [("self", 0, None, None, "fan-1", "fan", 1, ["fan-1"])] + [
+            ("descendant", 1, "base_model", "fan-1", f"fan-{n}", "fan", n, ["fan-1", f"fan-{n}"])
+            for n in range(2, width + 2)
+        ]
+
+
+def test_a_chain_of_hundreds_and_a_fan_of_thousands_are_listed_exactly(family):
+    assert_chain_and_fan(family, 0.03)
+
+
+@pytest.mark.long
+def test_a_chain_of_ten_thousand_and_a_fan_of_a_hundred_thousand_are_listed_exactly(family):
+    assert_chain_and_fan(family, 1)
+
+
+def test_of_two_ways_of_one_length_the_first_relation_is_told(family):
+    with family.transaction(force_rollback=True):
+        both = internal_metadata(base_model_id="vit-1")
+        register(family, "twice", both, artifact_id="twice-1", parent_version_id="vit-1")
+        assert steps(family, "twice-1", "ancestors") == [
+            ("self", 0, None, None, "twice-1", "twice-1"),
+            ("ancestor", 1, "base_model", "twice-1", "vit-1", "twice-1/vit-1"),
+        ]

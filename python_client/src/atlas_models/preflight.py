@@ -59,7 +59,6 @@ OUR_NAMES = (
     "idx_model_versions_eval_dataset",
     "idx_model_versions_promotion",
     "idx_model_versions_trained_by",
-    "idx_registered_models_prefix",
     "model_evaluations",
     "model_evaluations_once",
     "model_evaluations_pkey",
