@@ -6,6 +6,7 @@ set local role atlas_owner;
 
 create table backfill_log (
     artifact_id text not null,
+    position bigint generated always as identity,
     outcome text not null default 'planned',
     chain_root text not null,
     chain_place integer not null default 1,
@@ -36,13 +37,16 @@ with (toast_tuple_target = 8160);
 
 create index idx_backfill_log_chain on backfill_log (chain_root);
 create index idx_backfill_log_title on backfill_log (chain_title) where chain_title is not null;
-create index idx_backfill_log_planned on backfill_log (artifact_id)
+create index idx_backfill_log_planned on backfill_log (position)
 where outcome = 'planned' and (artifact_id = chain_root or model_name is null or is_placed);
 create index idx_backfill_log_queued on backfill_log (artifact_id) where outcome = 'queued';
 
 comment on table backfill_log is
 $$One row for each legacy model that the backfill has seen: what it was, what it became, by which rules, and what waits for a person.$$;
 comment on column backfill_log.artifact_id is $$The legacy model.$$;
+comment on column backfill_log.position is
+$$The order in which rows are settled: the oldest first, as they lie in the table. In the order of their ids a batch would write to a
+thousand places of a large one.$$;
 comment on column backfill_log.outcome is $$planned: not settled yet; backfilled: validated; queued: its questions wait for a person.$$;
 comment on column backfill_log.chain_root is $$The first version of the chain of parents that the row belongs to.$$;
 comment on column backfill_log.chain_place is $$The row's place in its chain, from 1.$$;

@@ -28,7 +28,7 @@ begin
         select b.artifact_id
         from backfill_log as b
         where b.outcome = 'planned' and (b.artifact_id = b.chain_root or b.model_name is null or b.is_placed)
-        order by b.artifact_id
+        order by b.position
         limit max_chains
         for update skip locked
     );

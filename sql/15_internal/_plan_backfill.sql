@@ -19,6 +19,7 @@ begin
     with legacy as materialized (
         select
             a.id,
+            a.created_at,
             nullif(btrim(a.title), '') as title,
             b.answers ->> 'name' as given_name,
             case when b.answers ? 'parent_version_id' then b.answers ->> 'parent_version_id' else a.parent_version_id end as parent,
@@ -79,7 +80,7 @@ begin
     -- Who says which version is the latest says of the others that they are not.
     placed as materialized (
         select
-            w.id, w.title, w.given_name, w.parent, w.number, w.is_numbered_along, w.is_logged, w.root, w.place, w.is_circular, w.children, w.is_linked,
+            w.id, w.created_at, w.title, w.given_name, w.parent, w.number, w.is_numbered_along, w.is_logged, w.root, w.place, w.is_circular, w.children, w.is_linked,
             case when said.root is not null then coalesce(w.is_said_latest, false) else coalesce(w.is_said_latest, w.is_latest) end as is_latest
         from walked_rows as w
         left join (select distinct r.root from walked_rows as r where r.is_said_latest) as said on w.root = said.root
@@ -242,6 +243,7 @@ begin
     planned as materialized (
         select
             p.id,
+            p.created_at,
             p.root,
             p.place,
             p.is_logged,
@@ -269,6 +271,7 @@ begin
         select p.id, p.root, p.place, p.title, p.name, p.questions
         from planned as p
         where not p.is_logged
+        order by p.created_at, p.id
         returning 1
     ),
 

@@ -44,7 +44,10 @@ _LEGACY_ROWS = """
 
 # Each table of a batch by one statement.
 _PLAINLY = (
-    "insert into floor.backfill_log select b.* from atlas.backfill_log as b where b.artifact_id = any(%(ids)s)",
+    """
+    insert into floor.backfill_log overriding system value
+    select b.* from atlas.backfill_log as b where b.artifact_id = any(%(ids)s)
+    """,
     """
     insert into floor.registered_models
     select r.*
