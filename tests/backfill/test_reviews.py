@@ -209,7 +209,7 @@ def test_the_report_counts_what_the_tables_hold(legacy):
         "| original rows kept in `artifacts_original` | 4 |",
         "| rows in `model_versions` | 3 |",
         "| open questions | 1 |",
-        "| parameter\\_count | nothing in the row says it | 1 |",
+        "| parameter_count | nothing in the row says it | 1 |",
     ):
         assert f"{line}\n" in report, line
     assert "<b>" not in report
