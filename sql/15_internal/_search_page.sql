@@ -18,6 +18,8 @@ set enable_seqscan = off
 set max_parallel_workers_per_gather = 0
 set jit = off
 set plan_cache_mode = force_generic_plan
+-- Or all rows in the order that they lie in would be preferred to those of the index of the document, where these are a few thousand.
+set random_page_cost = 1.1
 as $function$
 #variable_conflict use_column
 declare
