@@ -63,8 +63,18 @@ begin
             where not _lineage.forwards and a.superseded_by = w.id
         ) as e
         -- One by one, by their keys: OFFSET 0 keeps the planner from joining whole tables.
-        cross join lateral (select a.* from artifacts as a where a.id = e.id offset 0) as a
-        left join lateral (select v.* from model_versions as v where v.artifact_id = e.id and e.state is null offset 0) as v on true
+        cross join lateral (
+            select a.id, a.artifact_type, a.name, a.version_number, a.title, a.superseded_by, a.parent_version_id
+            from artifacts as a
+            where a.id = e.id
+            offset 0
+        ) as a
+        left join lateral (
+            select v.promotion_state, v.base_model_id, v.eval_dataset_artifact_id
+            from model_versions as v
+            where v.artifact_id = e.id and e.state is null
+            offset 0
+        ) as v on true
         where _lineage.max_depth is null or date_part('day', w.steps) < _lineage.max_depth
     ),
 

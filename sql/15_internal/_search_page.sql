@@ -18,6 +18,8 @@ set enable_seqscan = off
 set max_parallel_workers_per_gather = 0
 set jit = off
 set plan_cache_mode = force_generic_plan
+-- Or all rows in the order that they lie in would be preferred to those of the index of the document, where these are a few thousand.
+set random_page_cost = 1.1
 as $function$
 #variable_conflict use_column
 declare
@@ -142,7 +144,18 @@ begin
         elsif v_found = 0 or v_next > v_all * v_worded / v_probed * (case order_key when 'metric' then 1 else 2 end) then
             -- All that have the words, or so many more in order? Of these, rows in the order of registration stand side by side.
             v_way := 'found';
+            -- The newest may be of another kind altogether, and what is looked for be frequent among the rest.
+            if v_worded = 0 then
+                execute format('select count(*) > %s from (select from model_search as s where s.document @@ $2 limit %1$s + 1) as some_rows', 5 * c_few)
+                into v_are_more
+                using v_plan.vals, v_plan.words;
+                if v_are_more then
+                    v_way := null;
+                    v_next := 8 * v_probed;
+                end if;
+            end if;
         end if;
+        v_are_more := true;
         v_probed := v_next;
     end loop;
 
