@@ -100,10 +100,11 @@ class Bench:
         self.models = Models()
         with self.connect(REGISTRY) as conn:
             floor.create(conn, REGISTRY, FLOOR)
-            stock = self.models.chunk(sizes.stock, lambda number: f"stock {number % 1_000}")
-            _register_many(conn, stock)
-            conn.execute("set search_path = floor")
-            floor.register_many(conn, stock)
+            if sizes.stock:
+                stock = self.models.chunk(sizes.stock, lambda number: f"stock {number % 1_000}")
+                _register_many(conn, stock)
+                conn.execute("set search_path = floor")
+                floor.register_many(conn, stock)
             # With statistics, or both sides would be planned for empty tables.
             conn.execute("vacuum analyze")
             # Or writing out the new database would fall into the first measurements.
