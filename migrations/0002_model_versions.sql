@@ -271,8 +271,8 @@ execute function explain_version();
 -- Bound to columns, here and below: a promotion touches none of these, and the conditions of triggers are read anew by every statement.
 create trigger model_versions_05_explain_update
 before update of
-    code_repo_url, code_commit_sha, training_started_at, training_completed_at, training_params_json, eval_metrics_json,
-    idempotency_key, idempotency_digest
+code_repo_url, code_commit_sha, training_started_at, training_completed_at, training_params_json, eval_metrics_json,
+idempotency_key, idempotency_digest
 on model_versions
 for each row
 when (
@@ -313,7 +313,7 @@ execute function refuse_removal();
 
 create trigger model_versions_30_guard_declared_facts
 before update of
-    is_external, external_source_url, external_source_version, base_model_id, benchmark_id, eval_dataset_artifact_id
+is_external, external_source_url, external_source_version, base_model_id, benchmark_id, eval_dataset_artifact_id
 on model_versions
 for each row
 when (
