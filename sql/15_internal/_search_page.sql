@@ -39,7 +39,9 @@ declare
     v_direction constant text := case when _search_page.descending then 'desc' else 'asc' end;
     v_beyond constant text := case when _search_page.descending then '<' else '>' end;
     v_from text;
-    v_key text;
+    -- Of what is given, nothing becomes part of a statement.
+    v_column constant text := case _search_page.order_key when 'registered' then 'registered_at' when 'trained' then 'trained_at' end;
+    v_key constant text := coalesce('k.' || v_column, 'k.value');
     v_type constant text := case when _search_page.order_key = 'metric' then 'double precision' else 'timestamptz' end;
     v_columns text := 'k.place';
     v_row text := 'cross join lateral (select m.* from model_search as m where m.place = k.place offset 0) as s';
@@ -58,13 +60,7 @@ begin
     from _compile_search(filter, '/filter', 1, 0, 0, _search_page.order_key, _search_page.order_metric) as c;
 
     -- k is the row of the index that has the order, s that of model_search.
-    if _search_page.order_key = 'metric' then
-        v_key := 'k.value';
-        v_from := 'model_metrics as k where k.metric = $6';
-    else
-        v_key := format('k.%s_at', _search_page.order_key);
-        v_from := format('model_search as k where k.%s_at is not null', _search_page.order_key);
-    end if;
+    v_from := coalesce('model_search as k where k.' || v_column || ' is not null', 'model_metrics as k where k.metric = $6');
     v_from := v_from || coalesce(v_plan.bound, '');
     if after_place is not null then
         v_from := v_from || format(' and (%s, k.place) %s ($3::%s, $4)', v_key, v_beyond, v_type);
@@ -88,7 +84,7 @@ begin
         v_probed := greatest(100, 2 * page_size);
     end if;
     while v_way is null loop
-        if _search_page.order_key <> 'metric' then
+        if v_column is not null then
             v_columns := 'k.*';
             v_row := 'cross join lateral (select k.place, k.artifact_id, k.registered_at, k.trained_at, k.family, k.metrics, k.document) as s';
         end if;
@@ -132,7 +128,7 @@ begin
                 using v_plan.vals, v_plan.words;
             end if;
             if not v_words_are_few then
-                execute format('select count(*) from (%s limit %s) as few', v_plan.driver, c_some + 1) into v_plan.driver_size using v_plan.vals;
+                execute 'select count(*) from (' || v_plan.driver || ' limit ' || c_some + 1 || ') as few' into v_plan.driver_size using v_plan.vals;
             end if;
             v_is_counted := true;
             v_way := case when v_words_are_few then 'found' when v_plan.driver_size <= c_some then 'among' end;
@@ -185,7 +181,7 @@ begin
 
     -- By the index of the order alone, among the places that the driver gives; only what is among them is looked at.
     if v_way = 'among' then
-        v_among := format('(k.place in (select d.place from (%s limit %s) as d)) is true and', v_plan.driver, c_some + 1);
+        v_among := '(k.place in (select d.place from (' || v_plan.driver || ' limit ' || c_some + 1 || ') as d)) is true and';
         execute format(
             'select array_agg(f.place), array_agg(f.key) from (%s) as f',
             format(
@@ -220,10 +216,7 @@ begin
                     where k.key is not null%4$s
                     order by k.key %5$s, k.place %5$s
                     limit $5',
-                    case
-                        when order_key = 'metric' then '(s.metrics ->> $6)::double precision'
-                        else format('s.%s_at', order_key)
-                    end,
+                    coalesce('s.' || v_column, '(s.metrics ->> $6)::double precision'),
                     case
                         when not (
                             v_plan.driver_size <= c_few or (v_plan.driver is not null and v_plan.words is null)
