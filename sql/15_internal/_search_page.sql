@@ -35,6 +35,7 @@ declare
     v_words_are_few boolean := false;
     v_is_counted boolean := false;
     v_plan record;
+    v_driver text;
     v_branch jsonb;
     v_direction constant text := case when _search_page.descending then 'desc' else 'asc' end;
     v_beyond constant text := case when _search_page.descending then '<' else '>' end;
@@ -58,6 +59,9 @@ declare
 begin
     select c.* into v_plan
     from _compile_search(filter, '/filter', 1, 0, 0, _search_page.order_key, _search_page.order_metric) as c;
+
+    -- SQL in fixed fragments, like all of the plan.
+    v_driver := coalesce(v_plan.driver, 'select null::bigint as place where false');
 
     -- k is the row of the index that has the order, s that of model_search.
     v_from := coalesce('model_search as k where k.' || v_column || ' is not null', 'model_metrics as k where k.metric = $6');
@@ -128,7 +132,7 @@ begin
                 using v_plan.vals, v_plan.words;
             end if;
             if not v_words_are_few then
-                execute 'select count(*) from (' || v_plan.driver || ' limit ' || c_some + 1 || ') as few' into v_plan.driver_size using v_plan.vals;
+                execute format('select count(*) from (%s limit %s) as few', v_driver, c_some + 1) into v_plan.driver_size using v_plan.vals;
             end if;
             v_is_counted := true;
             v_way := case when v_words_are_few then 'found' when v_plan.driver_size <= c_some then 'among' end;
@@ -181,7 +185,7 @@ begin
 
     -- By the index of the order alone, among the places that the driver gives; only what is among them is looked at.
     if v_way = 'among' then
-        v_among := '(k.place in (select d.place from (' || v_plan.driver || ' limit ' || c_some + 1 || ') as d)) is true and';
+        v_among := format('(k.place in (select d.place from (%s limit %s) as d)) is true and', v_driver, c_some + 1);
         execute format(
             'select array_agg(f.place), array_agg(f.key) from (%s) as f',
             format(
