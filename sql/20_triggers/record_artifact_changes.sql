@@ -10,8 +10,25 @@ set enable_nestloop = off
 set jit = off
 as $function$
 declare
-    v_reason constant text := nullif(current_setting('atlas_models.change', true), '')::jsonb ->> 'reason';
+    v_reason text;
 begin
+    -- Every registration of a known name moves the flag of the latest, and every promotion superseded_by: such a statement ends here.
+    if not exists (
+        select from new_rows as n
+        inner join old_rows as o on n.id = o.id
+        where
+            (
+                n.name, n.metadata_schema_version, n.title, n.version_number, n.parent_version_id, n.version_tag, n.changelog,
+                n.lifecycle_state, n.origin_type, n.origin_url, n.created_by, n.created_at, n.metadata
+            ) is distinct from (
+                o.name, o.metadata_schema_version, o.title, o.version_number, o.parent_version_id, o.version_tag, o.changelog,
+                o.lifecycle_state, o.origin_type, o.origin_url, o.created_by, o.created_at, o.metadata
+            )
+    ) then
+        return null;
+    end if;
+
+    v_reason := nullif(current_setting('atlas_models.change', true), '')::jsonb ->> 'reason';
     insert into model_events (action, artifact_id, model_name, version_number, reason, old, new)
     select
         case when o.name is null then 'adopted' else 'changed' end,
