@@ -71,8 +71,22 @@ class Terminal:
         os.write(self._ours, line.encode() + b"\n")
 
     def press(self, key: bytes) -> None:
-        """Presses a key, such as b"\\x03" for Ctrl-C or b"\\x04" for Ctrl-D."""
+        """Presses a key, such as b"\\x04" for Ctrl-D."""
         os.write(self._ours, key)
+
+    def interrupt(self) -> int:
+        """Presses Ctrl-C, waits for the end, and gives the exit code.
+
+        Pressed again while nothing happens, as people do: the line editor does not notice a signal that comes after its
+        prompt and before it begins to wait for keys.
+        """
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while True:
+            assert time.monotonic() < deadline, f"Ctrl-C does not end it, after:\n{self.shown()}"
+            self.press(b"\x03")
+            while select.select([self._ours], [], [], 1.0)[0]:
+                if not self._read():
+                    return self.process.wait(timeout=_DEADLINE_SECONDS)
 
     def end(self) -> int:
         """Waits for the end, and gives the exit code."""
