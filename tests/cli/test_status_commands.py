@@ -47,8 +47,20 @@ def test_the_doctor_finds_nothing_wrong_with_a_registry_in_order(run, shelf):
     result = run("doctor", DATABASE_URL=shelf)
     assert (result.exit_code, {line[:2] for line in result.stdout.splitlines()}) == (0, {"ok"})
     found = checks(run("doctor", "--json", DATABASE_URL=shelf))
-    assert list(found) == ["database", "server", "PL/Python", "schema", "validation", "role", "legacy rows"]
+    looked_at = ["database", "server", "PL/Python", "schema", "validation", "functions", "role", "legacy rows"]
+    assert list(found) == looked_at
     assert found["database"]["found"].endswith("named by DATABASE_URL")
+
+
+def test_the_doctor_finds_functions_that_run_with_the_rights_of_somebody_else(run, database_url):
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        conn.execute("alter function atlas.promoted_at(text, timestamptz) owner to session_user")
+        (owner,) = conn.execute("select session_user").fetchone()
+    result = run("doctor", "--json", DATABASE_URL=as_url(database_url))
+    check = checks(result)["functions"]
+    assert (result.exit_code, check["result"]) == (1, "failed")
+    assert check["found"] == f"promoted_at() runs with the rights of {owner}, not of atlas_owner"
+    assert "--no-owner" in check["remedy"]
 
 
 def test_the_doctor_says_what_a_role_may(run, shelf):

@@ -177,7 +177,7 @@ def _examine(url: str | None, schema: str) -> Iterator[Check]:
         yield _python(connection)
         is_deployed = yield from _deployment(target.url, schema)
         if is_deployed:
-            for look in (_engine, _role, _legacy):
+            for look in (_engine, _functions, _role, _legacy):
                 yield _guarded(look, connection, schema)
 
 
@@ -244,9 +244,8 @@ def _engine(connection: Connection, schema: str) -> Check:
         version = registry.metadata_schema_version()
         problems = registry.metadata_errors({})
     except AtlasError as error:
-        return Check(
-            "validation", "failed", error.message, error.hint or "see docs: the server's Python needs jsonschema_rs"
-        )
+        remedy = error.hint or "as a superuser: atlas migrate URL --dry-run, which says what the server's Python lacks"
+        return Check("validation", "failed", error.message, remedy)
     ours = offline_validation.metadata_schema_version()
     if not problems:
         return Check("validation", "failed", "the server accepts metadata that say nothing", "atlas migrate")
@@ -256,7 +255,21 @@ def _engine(connection: Connection, schema: str) -> Check:
     return Check("validation", "ok", f"the server's Python validates, with metadata schema {version}")
 
 
-_ENGINE_REMEDY = "as a superuser: atlas migrate URL --dry-run, which says what the server's Python lacks"
+def _functions(connection: Connection, schema: str) -> Check:
+    query = """
+        select p.proname, pg_get_userbyid(p.proowner)
+        from pg_proc as p
+        where p.pronamespace = to_regnamespace(%s) and p.prosecdef and pg_get_userbyid(p.proowner) <> 'atlas_owner'
+        order by p.proname
+    """
+    others = connection.execute(query, [sql.Identifier(schema).as_string(connection)]).fetchall()
+    if others:
+        (name, owner), more = others[0], len(others) - 1
+        run = f" and {more} more run" if more else " runs"
+        remedy = "restore it with its roles and owners, never with --no-owner: docs/howto/backup.md"
+        return Check("functions", "failed", f"{name}(){run} with the rights of {owner}, not of atlas_owner", remedy)
+    return Check("functions", "ok", "each that runs as its owner runs as atlas_owner")
+
 
 _RIGHTS = {
     "atlas_registrar": "register",
