@@ -801,7 +801,7 @@ begin
                 select a.attacl, format(' (%I)', a.attname) from pg_attribute as a where a.attrelid = catalogue
             ) as p
             cross join lateral aclexplode(p.acl) as g
-            where g.grantee <> 'atlas_owner'::regrole and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER')
+            where g.grantee <> 'atlas_owner'::regrole and g.privilege_type in ('TRUNCATE', 'REFERENCES', 'TRIGGER', 'MAINTAIN')
         )
 
         select
