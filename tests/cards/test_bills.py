@@ -261,7 +261,7 @@ def test_without_the_library_one_line_says_what_to_install(registry, monkeypatch
         registry.bill_of_materials("crop-2")
     assert (caught.value.message, caught.value.hint) == (
         "a bill of materials needs the CycloneDX library",
-        "pip install 'atlas-models[bom]'",
+        "pip install 'cyclonedx-python-lib[json-validation]<12', which atlas-models[bom] brings along",
     )
 
 

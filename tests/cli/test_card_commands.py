@@ -115,5 +115,6 @@ def test_without_the_extra_a_bill_says_what_to_install(run, shelf, monkeypatch):
     assert (result.exit_code, result.stdout, result.stderr) == (
         1,
         "",
-        "atlas: a bill of materials needs the CycloneDX library\n  hint: pip install 'atlas-models[bom]'\n",
+        "atlas: a bill of materials needs the CycloneDX library\n"
+        "  hint: pip install 'cyclonedx-python-lib[json-validation]<12', which atlas-models[bom] brings along\n",
     )

@@ -70,7 +70,10 @@ def write_bill(
 
         validator = _validator()
     except ImportError as error:
-        raise AtlasError(_MISSING, hint="pip install 'atlas-models[bom]'") from error
+        raise AtlasError(
+            _MISSING,
+            hint="pip install 'cyclonedx-python-lib[json-validation]<12', which atlas-models[bom] brings along",
+        ) from error
 
     root = _model(version)
     models = {made_from.artifact_id: made_from for made_from in (*bases, *([parent] if parent else []))}
