@@ -70,7 +70,8 @@ begin
     if to_state = 'promoted' then
         select v.artifact_id into v_superseded
         from model_versions as v
-        where v.model_name = v_artifact.name and v.promotion_state = 'promoted';
+        where v.model_name = v_artifact.name and v.promotion_state = 'promoted'
+        for no key update;
     end if;
     if v_superseded is null then
         perform _move_versions(array[_transition.artifact_id], array[to_state], array[notes]);
