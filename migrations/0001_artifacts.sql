@@ -570,7 +570,7 @@ begin
         and k.oid not in (select r.oid from pg_temp.replaced_constraints(catalogue) as r)
         and k.conname = any(array[
             'artifacts_id_name_key', 'artifacts_legacy_sealed', 'artifacts_metadata_bounded', 'artifacts_metadata_valid',
-            'artifacts_name_wellformed', 'artifacts_parent_fkey', 'artifacts_pkey', 'artifacts_row_complete',
+            'artifacts_parent_fkey', 'artifacts_pkey', 'artifacts_row_complete',
             'artifacts_superseded_by_fkey'
         ])
     order by k.conname;
@@ -1001,6 +1001,18 @@ language plpgsql stable called on null input parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'rows_are_complete() is not deployed'; end $stub$;
 
+create function needs_bounds(artifact_type text, schema_version integer, metadata jsonb)
+returns boolean
+language plpgsql stable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'needs_bounds() is not deployed'; end $stub$;
+
+create function needs_explanation(artifact_type text, schema_version integer, metadata jsonb)
+returns boolean
+language plpgsql stable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'needs_explanation() is not deployed'; end $stub$;
+
 create function refuse_unbounded_number()
 returns trigger
 language plpgsql volatile called on null input parallel unsafe security invoker
@@ -1035,8 +1047,6 @@ alter table artifacts add constraint artifacts_metadata_valid check (
     artifact_type <> 'model' or is_valid_metadata(artifact_type, metadata_schema_version, metadata) is true
 ) not valid;
 
-alter table artifacts add constraint artifacts_name_wellformed check (is_model_name(name)) not valid;
-
 alter table artifacts add constraint artifacts_row_complete check (
     is_complete_artifact(
         artifact_type, metadata_schema_version, id, name, version_number, is_latest, parent_version_id, superseded_by,
@@ -1048,25 +1058,17 @@ comment on constraint artifacts_metadata_valid on artifacts is
 $$A model's metadata is valid against the schema version that its row names; metadata_errors() lists what is not.$$;
 
 -- Row guards that look at the row alone fire always, on a replica's apply too. The first two only explain what the CHECKs refuse, and
--- need not look at rows that are said to be complete.
+-- need not look at rows that are said to be complete. A condition too is read anew by every statement: one call, and no expression.
 create trigger artifacts_05_refuse_unbounded_number
 before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
 for each row
-when (
-    not rows_are_complete() and not is_bounded_metadata(new.artifact_type, new.metadata_schema_version, new.metadata)
-)
+when (needs_bounds(new.artifact_type, new.metadata_schema_version, new.metadata))
 execute function refuse_unbounded_number();
 
 create trigger artifacts_10_explain_metadata
 before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
 for each row
-when (
-    not rows_are_complete()
-    and new.artifact_type = 'model'
-    and is_valid_metadata(
-        new.artifact_type, coalesce(new.metadata_schema_version, current_metadata_schema_version()), new.metadata
-    ) is not true
-)
+when (needs_explanation(new.artifact_type, new.metadata_schema_version, new.metadata))
 execute function explain_metadata();
 
 -- Every new version takes the latest flag from the one before, and such an update has nothing else to look at.

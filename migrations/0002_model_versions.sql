@@ -54,7 +54,7 @@ create table model_versions (
     constraint model_versions_base_model_fkey foreign key (base_model_id) references artifacts (id),
     constraint model_versions_eval_dataset_fkey foreign key (eval_dataset_artifact_id) references artifacts (id),
     constraint model_versions_promotion_state_known check (
-        promotion_state in ('candidate', 'promoted', 'rejected', 'superseded')
+        promotion_state = any ('{candidate, promoted, rejected, superseded}')
     )
 );
 
@@ -159,6 +159,26 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'is_complete_version() is not deployed'; end $stub$;
 
+create function needs_place(
+    artifact_type text,
+    name text,
+    version_number integer,
+    is_latest boolean,
+    schema_version integer,
+    parent_version_id text,
+    id text
+)
+returns boolean
+language plpgsql stable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'needs_place() is not deployed'; end $stub$;
+
+create function needs_facts(model_name text, base_model_id text, eval_dataset_artifact_id text)
+returns boolean
+language plpgsql stable called on null input parallel safe security invoker
+set search_path from current
+as $stub$ begin raise exception 'needs_facts() is not deployed'; end $stub$;
+
 alter table model_versions add constraint model_versions_row_complete check (
     is_complete_version(
         artifact_id, base_model_id, code_repo_url, code_commit_sha, training_started_at, training_completed_at,
@@ -193,11 +213,8 @@ create trigger artifacts_30_place_version
 before insert on artifacts
 for each row
 when (
-    new.artifact_type = 'model'
-    and (
-        not rows_are_complete()
-        or num_nulls(new.name, new.version_number, new.is_latest, new.metadata_schema_version) > 0
-        or new.parent_version_id = new.id
+    needs_place(
+        new.artifact_type, new.name, new.version_number, new.is_latest, new.metadata_schema_version, new.parent_version_id, new.id
     )
 )
 execute function place_version();
@@ -289,11 +306,7 @@ execute function explain_version();
 create trigger model_versions_10_derive_declared_facts
 before insert on model_versions
 for each row
-when (
-    not rows_are_complete()
-    or new.model_name is null
-    or num_nonnulls(new.base_model_id, new.eval_dataset_artifact_id) > 0
-)
+when (needs_facts(new.model_name, new.base_model_id, new.eval_dataset_artifact_id))
 execute function derive_declared_facts();
 
 create trigger model_versions_20_guard_update

@@ -17,6 +17,9 @@ language plpgsql immutable called on null input parallel safe security invoker
 set search_path from current
 as $function$
 begin
+    if not is_model_name(name) then
+        return false;
+    end if;
     -- A row of an old table is kept as it is.
     if artifact_type = 'model' and metadata_schema_version = 0 then
         return true;
@@ -40,4 +43,4 @@ comment on function is_complete_artifact(
 ) is
 $$Whether a row of artifacts is whole. A model has a metadata schema version, a name, a version number from 1, its latest flag and its
 times; what is no model has neither name nor schema version, and no type that reads like 'model'; none is its own parent or
-successor. A legacy row (metadata_schema_version 0) may lack anything.$$;
+successor. A legacy row (metadata_schema_version 0) may lack anything; a name is well formed wherever there is one.$$;

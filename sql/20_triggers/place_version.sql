@@ -28,7 +28,7 @@ begin
             errcode = 'check_violation',
             detail = '/name: must be 1 to 256 characters, without control characters and without white space around',
             hint = 'Shorten or clean the name.',
-            schema = tg_table_schema, table = tg_table_name, column = 'name', constraint = 'artifacts_name_wellformed';
+            schema = tg_table_schema, table = tg_table_name, column = 'name', constraint = 'artifacts_row_complete';
     end if;
     if _is_artifact_id(new.id) is not true then
         raise exception 'the id of a model is not well formed' using

@@ -78,7 +78,7 @@ def test_a_circle_is_refused(two):
 
 
 def test_a_name_that_is_none_is_refused(two):
-    with pytest.raises(psycopg.Error, match="artifacts_name_wellformed"):
+    with pytest.raises(psycopg.Error, match="artifacts_row_complete"):
         two.run("update artifacts set name = ' n', version_number = 1 where id = 'a'")
 
 

@@ -125,7 +125,6 @@ artifacts artifacts_id_name_key
 artifacts artifacts_legacy_sealed
 artifacts artifacts_metadata_bounded
 artifacts artifacts_metadata_valid
-artifacts artifacts_name_wellformed
 artifacts artifacts_parent_fkey
 artifacts artifacts_pkey
 artifacts artifacts_row_complete

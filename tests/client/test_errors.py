@@ -214,7 +214,7 @@ def test_an_unknown_schema_version_is_an_invalid_argument(registry, internal):
             {"name": " churn"},
             InvalidArgument,
             "23514",
-            "artifacts_name_wellformed",
+            "artifacts_row_complete",
             ("/name", "must be 1 to 256 characters, without control characters and without white space around"),
         ),
         (

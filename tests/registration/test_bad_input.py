@@ -170,9 +170,9 @@ def test_a_model_without_a_name_is_refused(conn: psycopg.Connection) -> None:
 def test_a_name_that_will_not_do_is_refused(conn: psycopg.Connection, names: list[str]) -> None:
     detail = "/name: must be 1 to 256 characters, without control characters and without white space around"
     for name in names:
-        with refused("23514", constraint="artifacts_name_wellformed", column="name", detail=detail):
+        with refused("23514", constraint="artifacts_row_complete", column="name", detail=detail):
             register(conn, name)
-        with refused("23514", constraint="artifacts_name_wellformed", column="name", detail=detail):
+        with refused("23514", constraint="artifacts_row_complete", column="name", detail=detail):
             by_insert(conn, document(), name)
 
 

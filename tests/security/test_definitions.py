@@ -24,6 +24,10 @@ OPEN_TO_ALL = [
     "jsonschema_is_valid",
     "jsonschema_validation_errors",
     "metadata_errors",
+    "needs_bounds",
+    "needs_explanation",
+    "needs_facts",
+    "needs_place",
     "rows_are_complete",
     "validate_metadata",
 ]
@@ -56,9 +60,15 @@ def test_only_the_pure_validation_functions_are_open_to_all(superuser):
 
 
 def test_what_is_open_to_all_is_immutable_and_runs_with_the_callers_rights(superuser):
-    # But for the one that reads a setting.
+    # But for those that read a setting.
     query = FUNCTIONS.format("p.proname = any(%s) and (p.provolatile <> 'i' or p.prosecdef)")
-    assert names(superuser, query, [OPEN_TO_ALL]) == ["rows_are_complete"]
+    assert names(superuser, query, [OPEN_TO_ALL]) == [
+        "needs_bounds",
+        "needs_explanation",
+        "needs_facts",
+        "needs_place",
+        "rows_are_complete",
+    ]
 
 
 def test_what_runs_with_its_owners_rights_looks_at_temporary_objects_last(superuser):
