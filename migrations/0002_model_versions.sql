@@ -54,7 +54,7 @@ create table model_versions (
     constraint model_versions_base_model_fkey foreign key (base_model_id) references artifacts (id),
     constraint model_versions_eval_dataset_fkey foreign key (eval_dataset_artifact_id) references artifacts (id),
     constraint model_versions_promotion_state_known check (
-        promotion_state = any ('{candidate, promoted, rejected, superseded}')
+        promotion_state = any('{candidate, promoted, rejected, superseded}')
     )
 );
 

@@ -23,12 +23,12 @@ create table model_events (
     constraint model_events_pkey primary key (event_id),
     constraint model_events_action_known check (
         -- One constant and not sixteen: every registration reads this anew.
-        action = any ('{
+        action = any('{
             registered, adopted, changed, code_linked, training_recorded, evaluated, promoted, superseded, rejected, demoted,
             reopened, deleted, gate_set, gate_removed, policy_set, policy_removed
         }')
     ),
-    constraint model_events_gates_known check (gates = any ('{passed, overridden, none}'))
+    constraint model_events_gates_known check (gates = any('{passed, overridden, none}'))
 );
 
 create index idx_model_events_name on model_events (model_name, event_id);
