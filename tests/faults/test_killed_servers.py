@@ -1,0 +1,80 @@
+"""Server processes are killed while clients write: what was acknowledged is there, once, and nothing is half-written."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import psycopg
+import pytest
+
+from crashing_server import CrashingServer
+from registry_load import Load, load
+
+
+def a_busy_backend(url: str) -> int:
+    """Gives the process id of one of the load's sessions, one that is at work when there is one."""
+    query = """
+        select pid from pg_stat_activity
+        where application_name = 'atlas client' order by (state = 'active') desc, random() limit 1
+    """
+    with psycopg.connect(url, autocommit=True) as conn:
+        row = conn.execute(query).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def kill_again_and_again(server: CrashingServer, running: Load, kill: Callable[[], None], times: int) -> None:
+    """Kills under load, and compares after each recovery, while nobody writes."""
+    chance = random.Random(times)
+    for _ in range(times):
+        before = running.interrupted
+        running.wait_for(chance.randrange(3, 20))
+        kill()
+        running.hold()
+        server.wait_until_up()
+        running.wait_until_held()
+        assert running.interrupted > before
+        assert running.differences() == []
+        running.go_on()
+
+
+LONG = pytest.mark.long
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [3, pytest.param(50, marks=LONG)])
+def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(durable_server, registry_url, times):
+    started = started_at(registry_url)
+    with load(registry_url) as running:
+        kill_again_and_again(
+            durable_server, running, lambda: durable_server.kill_backend(a_busy_backend(registry_url)), times
+        )
+    assert started_at(registry_url) == started  # the postmaster is the same
+    assert running.differences() == []
+    assert durable_server.check_files(registry_url) == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("times", [2, pytest.param(100, marks=LONG)])
+def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(durable_server, registry_url, times):
+    starts = set()
+
+    def kill() -> None:
+        starts.add(started_at(registry_url))
+        durable_server.kill_postmaster()
+
+    with load(registry_url) as running:
+        kill_again_and_again(durable_server, running, kill, times)
+    assert len(starts) == times
+    assert running.differences() == []
+    assert durable_server.check_files(registry_url) == ""
+
+
+def started_at(url: str) -> object:
+    with psycopg.connect(url) as conn:
+        settings = "select current_setting('fsync'), current_setting('synchronous_commit'), current_setting('full_page_writes')"
+        assert conn.execute(settings).fetchone() == ("on", "on", "on")
+        row = conn.execute("select pg_postmaster_start_time()").fetchone()
+    assert row is not None
+    return row[0]
