@@ -58,7 +58,6 @@ RULES = {
         or a.id is null
     """,
     "a version has exactly one search row, which says what its tables say": SEARCH_ROWS_THAT_DIFFER,
-    "a version has exactly one search row": "select artifact_id from model_search group by artifact_id having count(*) > 1",
     "the metrics that are searched are those of the search rows": SEARCH_METRICS_THAT_DIFFER,
     "of a name that was ever promoted one version is in service, and the others were superseded by one of its own": """
         select v.model_name, array_agg(v.artifact_id || ': ' || v.promotion_state)
@@ -85,12 +84,12 @@ RULES = {
     "an evaluation has its event, and the last one of a version stands in its row": """
         select v.artifact_id
         from model_versions as v
-        inner join (
+        left join (
             select distinct on (artifact_id) artifact_id, metrics, count(*) over (partition by artifact_id) as evaluations
             from model_evaluations order by artifact_id, evaluated_at desc, evaluation_id desc
         ) as l on v.artifact_id = l.artifact_id
-        where v.eval_metrics_json is distinct from l.metrics
-        or l.evaluations <> (
+        where v.eval_metrics_json <> l.metrics
+        or coalesce(l.evaluations, 0) <> (
             select count(*) from model_events as e where e.artifact_id = v.artifact_id and e.action = 'evaluated'
         )
     """,

@@ -156,10 +156,10 @@ class Load:
     def __init__(self, url: str, writers: int) -> None:
         self._url = url
         self._gate = Gate()
-        self._writers = [Writer(number, url, self._gate) for number in range(writers)]
+        self.writers = [Writer(number, url, self._gate) for number in range(writers)]
 
     def start(self) -> None:
-        for writer in self._writers:
+        for writer in self.writers:
             writer.start()
 
     def hold(self) -> None:
@@ -171,17 +171,17 @@ class Load:
 
     def stop(self) -> None:
         """Ends the writers, each after its call; the server must be up, or the gate closed."""
-        for writer in self._writers:
+        for writer in self.writers:
             writer.is_to_stop = True
         self._gate.open()
-        for writer in self._writers:
+        for writer in self.writers:
             writer.join(timeout=60)
             assert not writer.is_alive()
         self._raise_failures()
 
     def wait_until_held(self) -> None:
         """Waits until every writer has had its answer, or its error, and waits."""
-        self._wait_until(lambda: self._gate.waiting == len(self._writers), "the writers to have their answers")
+        self._wait_until(lambda: self._gate.waiting == len(self.writers), "the writers to have their answers")
 
     def wait_for(self, acknowledged: int) -> None:
         """Waits until so many more registrations were acknowledged."""
@@ -201,23 +201,23 @@ class Load:
         wait_until(holds, what)
 
     def _raise_failures(self) -> None:
-        for writer in self._writers:
+        for writer in self.writers:
             if writer.failure is not None:
                 raise writer.failure
 
     @property
     def acknowledged(self) -> int:
-        return sum(len(writer.acknowledged) for writer in self._writers)
+        return sum(len(writer.acknowledged) for writer in self.writers)
 
     @property
     def interrupted(self) -> int:
-        return sum(writer.interrupted for writer in self._writers)
+        return sum(writer.interrupted for writer in self.writers)
 
     def differences(self) -> list[str]:
         """Compares what was noted with what stands in the database, which must hold all rules as well. Empty when all is well."""
         with psycopg.connect(self._url, autocommit=True) as conn:
             found = [f"{rule}: {rows}" for rule, rows in broken_rules(conn).items()]
-            for writer in self._writers:
+            for writer in self.writers:
                 found += _differences(conn, writer)
         return found
 

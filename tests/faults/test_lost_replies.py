@@ -1,0 +1,139 @@
+"""The answer to COMMIT is cut off between server and client: the client repeats what the database recognises, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from psycopg_pool import ConnectionPool
+
+from atlas_models import AsyncRegistry, ConnectionFailed, ConnectionLost, Registry
+from cutting_proxy import CuttingProxy, cutting_proxy
+from factories import internal_metadata
+
+REGISTER = b"register_model"
+UNKNOWN = "whether the last call was committed is unknown"
+CALLS = [5, pytest.param(50, marks=pytest.mark.long)]
+
+
+@pytest.fixture
+def proxy(database_url: str) -> Iterator[CuttingProxy]:
+    with cutting_proxy(database_url) as running:
+        yield running
+
+
+@pytest.fixture
+def count(conn: psycopg.Connection):
+    def versions() -> int:
+        return conn.execute("select count(*) from model_versions").fetchone()[0]
+
+    return versions
+
+
+@pytest.fixture(params=["url", "pool"])
+def registry(request, proxy: CuttingProxy) -> Iterator[Registry]:
+    """A registry that reaches the database through the proxy only."""
+    if request.param == "url":
+        with Registry(proxy.url) as opened:
+            yield opened
+    else:
+        with ConnectionPool(proxy.url, min_size=1, max_size=2, open=True) as pool:
+            yield Registry(pool)
+
+
+@pytest.mark.parametrize("calls", CALLS)
+@pytest.mark.parametrize("key", ["the caller's key", "a key of the client's own"])
+def test_every_call_whose_answer_was_cut_off_is_repeated_and_stands_once(proxy, registry, count, calls, key):
+    committed, made = [], []
+    for number in range(calls):
+        proxy.cut_after(REGISTER, before=lambda: committed.append(count()))
+        given = {"idempotency_key": f"key {number}"} if key == "the caller's key" else {}
+        made.append(registry.register_model("churn", internal_metadata(), **given))
+    assert proxy.cuts == calls
+    assert proxy.sent(REGISTER) == 2 * calls
+    assert committed == list(range(1, calls + 1))  # there before the connection was cut, and no more after the repetition
+    assert count() == calls
+    assert [one.version_number for one in made] == list(range(1, calls + 1))
+
+
+@pytest.mark.parametrize("calls", CALLS)
+def test_a_caller_who_repeats_without_a_key_registers_twice(proxy, count, calls):
+    for _ in range(calls):
+        proxy.cut_after(REGISTER)
+        for _ in range(2):
+            # On a connection of the caller's the client makes no key: what to repeat is the caller's to know.
+            with psycopg.connect(proxy.url, autocommit=True) as connection:
+                try:
+                    Registry(connection).register_model("churn", internal_metadata())
+                except ConnectionLost as error:
+                    assert error.message == "the connection to the database was lost"
+                    assert UNKNOWN in error.hint
+                else:
+                    break
+    assert proxy.cuts == calls
+    assert count() == 2 * calls
+
+
+def test_an_asynchronous_client_repeats_likewise(proxy, count):
+    async def register() -> list[int]:
+        async with AsyncRegistry(proxy.url) as registry:
+            numbers = []
+            for _ in range(3):
+                proxy.cut_after(REGISTER)
+                numbers.append((await registry.register_model("churn", internal_metadata())).version_number)
+            return numbers
+
+    assert asyncio.run(register()) == [1, 2, 3]
+    assert (proxy.cuts, count()) == (3, 3)
+
+
+def test_an_array_whose_commit_was_cut_off_is_repeated_when_all_have_keys_and_told_otherwise(proxy, registry, count):
+    models = [{"name": "churn", "metadata": internal_metadata(), "idempotency_key": key} for key in "abc"]
+    proxy.cut_after(REGISTER)
+    assert [one.version_number for one in registry.register_models(models)] == [1, 2, 3]
+    assert (proxy.cuts, proxy.sent(REGISTER), count()) == (1, 2, 3)
+    del models[1]["idempotency_key"]
+    models[0]["idempotency_key"], models[2]["idempotency_key"] = "d", "e"
+    proxy.cut_after(REGISTER)
+    with pytest.raises(ConnectionLost) as caught:
+        registry.register_models(models)
+    assert UNKNOWN in caught.value.hint
+    assert (proxy.cuts, proxy.sent(REGISTER), count()) == (2, 3, 6)
+
+
+def test_a_block_whose_commit_was_cut_off_is_told_and_not_repeated(proxy, registry, count):
+    proxy.cut_after(REGISTER)
+    with pytest.raises(ConnectionLost) as caught, registry.transaction():
+        registry.register_model("churn", internal_metadata(), idempotency_key="a")
+    assert UNKNOWN in caught.value.hint
+    assert (proxy.cuts, proxy.sent(REGISTER), count()) == (1, 1, 1)
+    assert registry.register_model("churn", internal_metadata(), idempotency_key="a").created is False
+    assert count() == 1
+
+
+def test_a_promotion_whose_answer_was_cut_off_is_told_and_not_repeated(proxy, registry):
+    made = registry.register_model("churn", internal_metadata())
+    proxy.cut_after(b"promote_model")
+    with pytest.raises(ConnectionLost) as caught:
+        registry.promote(made.artifact_id)
+    assert UNKNOWN in caught.value.hint
+    assert (proxy.cuts, proxy.sent(b"promote_model")) == (1, 1)
+    assert registry.get_model("churn").promotion_state == "promoted"
+
+
+def test_a_call_whose_repetition_finds_no_server_is_told_as_unknown_and_not_as_never_sent(proxy, database_url, count):
+    with Registry(proxy.url) as registry:
+        registry.metadata_schema_version()
+        proxy.cut_after(REGISTER, before=proxy.stop_listening)
+        with pytest.raises(ConnectionLost) as caught:
+            registry.register_model("churn", internal_metadata())
+        assert "connection refused" in caught.value.message.lower()
+        assert UNKNOWN in caught.value.hint
+        assert count() == 1
+        # Nothing of this one was sent.
+        with pytest.raises(ConnectionFailed) as caught:
+            registry.register_model("churn", internal_metadata())
+        assert not isinstance(caught.value, ConnectionLost)
+    assert count() == 1
