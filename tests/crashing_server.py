@@ -90,11 +90,12 @@ class CrashingServer(Server):
         self.child_process = None
         self.wait_until_up()
 
-    def has_ended(self) -> bool:
-        """Whether the postmaster gave up; when it has, it is reaped."""
-        if self.child_process is not None and self.child_process.poll() is not None:
+    def stop_where_it_stands(self) -> None:
+        """Ends the server without a checkpoint, if it has not ended by itself."""
+        if self.child_process is not None:
+            self.child_process.send_signal(signal.SIGQUIT)
+            self.child_process.wait(timeout=60)
             self.child_process = None
-        return self.child_process is None
 
     def log(self) -> str:
         """What the server has said since its last start."""
@@ -112,6 +113,12 @@ class CrashingServer(Server):
             # What is promoted here is promoted to see it half-written, should it ever be.
             conn.execute("select set_promotion_policy(null, false, false, false)")
         return url
+
+    def drop_registry(self, url: str, tablespace: str) -> None:
+        """Drops a database and the tablespace that it was in."""
+        with psycopg.connect(self.url(database="postgres"), autocommit=True) as conn:
+            conn.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(url.rpartition("/")[2])))
+            conn.execute(sql.SQL("drop tablespace {}").format(sql.Identifier(tablespace)))
 
     def check_files(self, url: str) -> str:
         """Runs pg_amcheck over a database: every table, and every B-tree index against its table. Empty when clean."""

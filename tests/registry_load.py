@@ -22,6 +22,8 @@ T = TypeVar("T")
 NAMES = ("churn", "credit-risk", "credit-limit", "fraud")
 MODELS_OF_AN_ARRAY = 3
 _MOST_FAILURES_OF_A_CALL = 10_000
+# What a server that dies or has no space answers. Anything else is a fault, and ends the writer.
+_INTERRUPTIONS = (ConnectionFailed, psycopg.errors.DiskFull)
 
 
 class Acknowledged(NamedTuple):
@@ -131,9 +133,11 @@ class Writer(threading.Thread):
     def _promote(self) -> None:
         artifact_id = self._candidates.pop(self._chance.randrange(len(self._candidates)))
         self._gate.pass_through()
+        if self.is_to_stop:
+            return
         try:
             self._registry.promote(artifact_id)
-        except ConnectionFailed:
+        except _INTERRUPTIONS:
             self.interrupted += 1  # whether it was done is unknown, and it is not repeated
         else:
             self.promoted.append(artifact_id)
@@ -145,7 +149,7 @@ class Writer(threading.Thread):
                 return None
             try:
                 return call(self._registry)
-            except ConnectionFailed:
+            except _INTERRUPTIONS:
                 self.interrupted += 1
         raise AssertionError(f"no answer after {_MOST_FAILURES_OF_A_CALL} tries")
 
@@ -170,7 +174,7 @@ class Load:
         self._gate.open()
 
     def stop(self) -> None:
-        """Ends the writers, each after its call; the server must be up, or the gate closed."""
+        """Ends the writers, each after its call; those that are held make none any more."""
         for writer in self.writers:
             writer.is_to_stop = True
         self._gate.open()
@@ -188,10 +192,10 @@ class Load:
         aim = self.acknowledged + acknowledged
         self._wait_until(lambda: self.acknowledged >= aim, f"{acknowledged} more acknowledged registrations")
 
-    def wait_for_interruptions(self) -> None:
-        """Waits until one more call was answered by a lost connection."""
-        before = self.interrupted
-        self._wait_until(lambda: self.interrupted > before, "a lost connection")
+    def wait_for_interruptions(self, calls: int) -> None:
+        """Waits until so many more calls were answered by a lost connection, or for want of space."""
+        aim = self.interrupted + calls
+        self._wait_until(lambda: self.interrupted >= aim, f"{calls} more interrupted calls")
 
     def _wait_until(self, condition: Callable[[], bool], what: str) -> None:
         def holds() -> bool:
@@ -257,7 +261,7 @@ def _differences(conn: psycopg.Connection, writer: Writer) -> list[str]:
 
 @contextmanager
 def load(url: str, writers: int = 6) -> Iterator[Load]:
-    """Runs writers during a block; at its end the server must be up."""
+    """Runs writers during a block; at its end the server must be up, or the writers held."""
     running = Load(url, writers)
     running.start()
     try:

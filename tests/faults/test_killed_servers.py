@@ -40,6 +40,7 @@ def kill_again_and_again(server: CrashingServer, running: Load, kill: Callable[[
 
 
 LONG = pytest.mark.long
+MOST_TRIES = 10
 
 
 @pytest.mark.slow
@@ -69,6 +70,24 @@ def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(durable_serv
     assert len(starts) == times
     assert running.differences() == []
     assert durable_server.check_files(registry_url) == ""
+
+
+@pytest.mark.slow
+def test_a_server_that_acknowledges_before_it_has_written_is_found_out(durable_server, registry_url):
+    # What the tests above would show if the database did not wait for its disk.
+    with psycopg.connect(registry_url, autocommit=True) as conn:
+        conn.execute(f"alter database {conn.info.dbname} set synchronous_commit = off")
+    with load(registry_url) as running:
+        for _ in range(MOST_TRIES):
+            running.wait_for(5)
+            durable_server.kill_backend(a_busy_backend(registry_url))
+            running.hold()
+            durable_server.wait_until_up()
+            running.wait_until_held()
+            if found := running.differences():
+                break
+            running.go_on()
+    assert any("acknowledged, and not there as it was acknowledged" in difference for difference in found), found
 
 
 def started_at(url: str) -> object:

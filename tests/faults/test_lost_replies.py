@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 import pytest
@@ -15,7 +16,6 @@ from factories import internal_metadata
 
 REGISTER = b"register_model"
 UNKNOWN = "whether the last call was committed is unknown"
-CALLS = [5, pytest.param(50, marks=pytest.mark.long)]
 
 
 @pytest.fixture
@@ -32,33 +32,51 @@ def count(conn: psycopg.Connection):
     return versions
 
 
-@pytest.fixture(params=["url", "pool"])
-def registry(request, proxy: CuttingProxy) -> Iterator[Registry]:
+@contextmanager
+def opened(kind: str, url: str) -> Iterator[Registry]:
     """A registry that reaches the database through the proxy only."""
-    if request.param == "url":
-        with Registry(proxy.url) as opened:
-            yield opened
+    if kind == "url":
+        with Registry(url) as registry:
+            yield registry
     else:
-        with ConnectionPool(proxy.url, min_size=1, max_size=2, open=True) as pool:
+        with ConnectionPool(url, min_size=1, max_size=2, open=True) as pool:
             yield Registry(pool)
 
 
-@pytest.mark.parametrize("calls", CALLS)
-@pytest.mark.parametrize("key", ["the caller's key", "a key of the client's own"])
-def test_every_call_whose_answer_was_cut_off_is_repeated_and_stands_once(proxy, registry, count, calls, key):
+@pytest.fixture(params=["url", "pool"])
+def registry(request, proxy: CuttingProxy) -> Iterator[Registry]:
+    with opened(request.param, proxy.url) as registry:
+        yield registry
+
+
+@pytest.mark.parametrize(
+    ("kind", "has_key", "calls"),
+    [
+        ("url", True, 5),
+        ("pool", False, 5),
+        pytest.param("url", True, 50, marks=pytest.mark.long),
+        pytest.param("url", False, 50, marks=pytest.mark.long),
+        pytest.param("pool", True, 50, marks=pytest.mark.long),
+        pytest.param("pool", False, 50, marks=pytest.mark.long),
+    ],
+)
+def test_every_call_whose_answer_was_cut_off_is_repeated_and_stands_once(proxy, count, kind, has_key, calls):
     committed, made = [], []
-    for number in range(calls):
-        proxy.cut_after(REGISTER, before=lambda: committed.append(count()))
-        given = {"idempotency_key": f"key {number}"} if key == "the caller's key" else {}
-        made.append(registry.register_model("churn", internal_metadata(), **given))
+    with opened(kind, proxy.url) as registry:
+        for number in range(calls):
+            proxy.cut_after(REGISTER, before=lambda: committed.append(count()))
+            # Without a key of the caller's the client makes one for the call and its repetition.
+            given = {"idempotency_key": f"key {number}"} if has_key else {}
+            made.append(registry.register_model("churn", internal_metadata(), **given))
     assert proxy.cuts == calls
     assert proxy.sent(REGISTER) == 2 * calls
     assert committed == list(range(1, calls + 1))  # there before the connection was cut, and no more after the repetition
     assert count() == calls
     assert [one.version_number for one in made] == list(range(1, calls + 1))
+    assert {one.created for one in made} == {not has_key}
 
 
-@pytest.mark.parametrize("calls", CALLS)
+@pytest.mark.parametrize("calls", [2, pytest.param(50, marks=pytest.mark.long)])
 def test_a_caller_who_repeats_without_a_key_registers_twice(proxy, count, calls):
     for _ in range(calls):
         proxy.cut_after(REGISTER)
