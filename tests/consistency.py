@@ -85,7 +85,8 @@ RULES = {
         select v.artifact_id
         from model_versions as v
         left join (
-            select distinct on (artifact_id) artifact_id, metrics, count(*) over (partition by artifact_id) as evaluations
+            select distinct on (artifact_id)
+                artifact_id, metrics, count(*) over (partition by artifact_id) as evaluations
             from model_evaluations order by artifact_id, evaluated_at desc, evaluation_id desc
         ) as l on v.artifact_id = l.artifact_id
         where v.eval_metrics_json <> l.metrics

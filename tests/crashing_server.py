@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 from psycopg import sql
 
 from atlas_models import migration_runner, server_engine
@@ -28,18 +30,29 @@ CRASH_SETTINGS = (
     "-c min_wal_size=32MB",
     "-c checkpoint_timeout=30s",
     "-c max_connections=50",
+    # One call for the file system, where one for each file waits each time for whoever else writes to the disk.
+    "-c recovery_init_sync_method=syncfs",
 )
+
+# What was handed to the kernel outlives a killed process, wherever it lies; here nobody else's writing is waited for.
+MEMORY = Path("/dev/shm")
+_SPACE = 1024 * 1024 * 1024
 
 
 class CrashingServer(Server):
     """The tests' server with fsync, to be killed and started again."""
 
     def __init__(
-        self, programs: ServerPrograms, engine: Path, settings: tuple[str, ...] = (), initdb_args: str = ""
+        self,
+        programs: ServerPrograms,
+        engine: Path,
+        settings: tuple[str, ...] = (),
+        initdb_args: str = "",
+        folder: Path | None = None,
     ) -> None:
         self.programs = programs
         self._more_initdb_args = initdb_args
-        super().__init__(programs, engine, (*CRASH_SETTINGS, *settings))
+        super().__init__(programs, engine, (*CRASH_SETTINGS, *settings), folder)
 
     def initialize_database(self) -> None:
         self.settings["initdb_args"] += self._more_initdb_args
@@ -102,7 +115,7 @@ class CrashingServer(Server):
         return str(self.read_bootlog())
 
     def new_registry(self) -> str:
-        """Makes a database with a registry whose policies ask for nothing; gives its URL, with ``atlas`` on its path."""
+        """Makes a database with a registry whose policies ask for nothing; gives its URL."""
         url = f"{self.url(database='')}registry_{uuid.uuid4().hex[:12]}"
         name = sql.Identifier(url.rpartition("/")[2])
         with psycopg.connect(self.url(database="postgres"), autocommit=True) as conn:
@@ -136,12 +149,23 @@ def _is_lost(conn: psycopg.Connection) -> bool:
 
 
 @contextmanager
-def crashing_server(settings: tuple[str, ...] = (), initdb_args: str = "") -> Iterator[CrashingServer]:
-    """Starts one; ``new_registry()`` makes databases in it."""
+def crashing_server(
+    settings: tuple[str, ...] = (), *, initdb_args: str = "", in_memory: bool = False
+) -> Iterator[CrashingServer]:
+    """Starts one; ``new_registry()`` makes databases in it.
+
+    Args:
+        settings: For the server, beyond CRASH_SETTINGS.
+        initdb_args: For initdb, beginning with a space.
+        in_memory: Keep its files in memory, where there is a file system for that.
+    """
+    if sys.platform != "linux":
+        pytest.skip("the processes of a killed server are told by /proc")
+    folder = MEMORY if in_memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > _SPACE else None
     engine = Path(tempfile.mkdtemp(prefix="atlas-test-engine-"))
     try:
         server_engine.install(engine)
-        with CrashingServer(find_or_install(print), engine, settings, initdb_args) as server:
+        with CrashingServer(find_or_install(print), engine, settings, initdb_args, folder) as server:
             yield server
     finally:
         shutil.rmtree(engine, ignore_errors=True)

@@ -38,7 +38,7 @@ class CuttingProxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_after(self, statement: bytes, before: Callable[[], None] = lambda: None) -> None:
-        """Has the next statement that holds these words committed, alone or with its transaction, and the answer to that lost.
+        """Has the next statement with these words committed, alone or with its transaction, and the answer lost.
 
         Args:
             statement: Words of the statement.

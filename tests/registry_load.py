@@ -103,7 +103,8 @@ class Writer(threading.Thread):
 
     def _register(self) -> None:
         name, key = self._ask()
-        self._note(key, self._until_answered(lambda r: r.register_model(name, internal_metadata(), idempotency_key=key)))
+        metadata = internal_metadata()
+        self._note(key, self._until_answered(lambda r: r.register_model(name, metadata, idempotency_key=key)))
 
     def _register_array(self) -> None:
         asked = [self._ask() for _ in range(MODELS_OF_AN_ARRAY)]
@@ -218,7 +219,7 @@ class Load:
         return sum(writer.interrupted for writer in self.writers)
 
     def differences(self) -> list[str]:
-        """Compares what was noted with what stands in the database, which must hold all rules as well. Empty when all is well."""
+        """Compares what was noted with what stands in the database, by the rules, too. Empty when all is well."""
         with psycopg.connect(self._url, autocommit=True) as conn:
             found = [f"{rule}: {rows}" for rule, rows in broken_rules(conn).items()]
             for writer in self.writers:
@@ -255,7 +256,9 @@ def _differences(conn: psycopg.Connection, writer: Writer) -> list[str]:
     if lost_evaluations := set(writer.evaluated.items()) - set(evaluated):
         found.append(f"evaluations that were acknowledged, and are not there: {sorted(lost_evaluations)}")
     if sorted(writer.promoted) != sorted(artifact_id for (artifact_id,) in promoted):
-        found.append(f"promotions that were acknowledged: {sorted(writer.promoted)}, and those there: {sorted(promoted)}")
+        found.append(
+            f"promotions that were acknowledged, {sorted(writer.promoted)}, and that are: {sorted(promoted)}"
+        )
     return [f"{writer.name}: {difference}" for difference in found]
 
 

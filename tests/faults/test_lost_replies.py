@@ -1,4 +1,4 @@
-"""The answer to COMMIT is cut off between server and client: the client repeats what the database recognises, and nothing else."""
+"""The answer to COMMIT is cut off: the client repeats what the database recognises, and nothing else."""
 
 from __future__ import annotations
 
@@ -70,7 +70,8 @@ def test_every_call_whose_answer_was_cut_off_is_repeated_and_stands_once(proxy, 
             made.append(registry.register_model("churn", internal_metadata(), **given))
     assert proxy.cuts == calls
     assert proxy.sent(REGISTER) == 2 * calls
-    assert committed == list(range(1, calls + 1))  # there before the connection was cut, and no more after the repetition
+    # Each was there before the connection was cut, and its repetition brought no other.
+    assert committed == list(range(1, calls + 1))
     assert count() == calls
     assert [one.version_number for one in made] == list(range(1, calls + 1))
     assert {one.created for one in made} == {not has_key}
@@ -141,7 +142,7 @@ def test_a_promotion_whose_answer_was_cut_off_is_told_and_not_repeated(proxy, re
     assert registry.get_model("churn").promotion_state == "promoted"
 
 
-def test_a_call_whose_repetition_finds_no_server_is_told_as_unknown_and_not_as_never_sent(proxy, database_url, count):
+def test_a_call_whose_repetition_finds_no_server_is_told_as_unknown_and_not_as_never_sent(proxy, count):
     with Registry(proxy.url) as registry:
         registry.metadata_schema_version()
         proxy.cut_after(REGISTER, before=proxy.stop_listening)

@@ -7,8 +7,10 @@ from psycopg.types.json import Jsonb
 from consistency import SEARCH_METRICS_THAT_DIFFER, SEARCH_ROWS_THAT_DIFFER
 from factories import internal_metadata, register, register_many
 
+
 def differences(registry) -> list:
-    return registry.execute(SEARCH_ROWS_THAT_DIFFER).fetchall() + registry.execute(SEARCH_METRICS_THAT_DIFFER).fetchall()
+    both = (SEARCH_ROWS_THAT_DIFFER, SEARCH_METRICS_THAT_DIFFER)
+    return [row for query in both for row in registry.execute(query).fetchall()]
 
 
 def metrics(registry, artifact_id: str) -> dict:
