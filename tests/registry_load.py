@@ -218,6 +218,16 @@ class Load:
     def interrupted(self) -> int:
         return sum(writer.interrupted for writer in self.writers)
 
+    def summary(self) -> str:
+        """Says how much was done, for a report (pytest --junitxml)."""
+        evaluations, promotions = (
+            sum(len(getattr(writer, what)) for writer in self.writers) for what in ("evaluated", "promoted")
+        )
+        return (
+            f"{self.acknowledged} registrations, {evaluations} evaluations and {promotions} promotions acknowledged,"
+            f" {self.interrupted} calls interrupted"
+        )
+
     def differences(self) -> list[str]:
         """Compares what was noted with what stands in the database, by the rules, too. Empty when all is well."""
         with psycopg.connect(self._url, autocommit=True) as conn:
@@ -256,9 +266,7 @@ def _differences(conn: psycopg.Connection, writer: Writer) -> list[str]:
     if lost_evaluations := set(writer.evaluated.items()) - set(evaluated):
         found.append(f"evaluations that were acknowledged, and are not there: {sorted(lost_evaluations)}")
     if sorted(writer.promoted) != sorted(artifact_id for (artifact_id,) in promoted):
-        found.append(
-            f"promotions that were acknowledged, {sorted(writer.promoted)}, and that are: {sorted(promoted)}"
-        )
+        found.append(f"promotions that were acknowledged, {sorted(writer.promoted)}, and that are: {sorted(promoted)}")
     return [f"{writer.name}: {difference}" for difference in found]
 
 

@@ -45,7 +45,9 @@ MOST_TRIES = 10
 
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [3, pytest.param(50, marks=LONG)])
-def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(durable_server, registry_url, times):
+def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(
+    durable_server, registry_url, times, record_property
+):
     started = started_at(registry_url)
     with load(registry_url) as running:
         kill_again_and_again(
@@ -54,11 +56,14 @@ def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(durable_s
     assert started_at(registry_url) == started  # the postmaster is the same
     assert running.differences() == []
     assert durable_server.check_files(registry_url) == ""
+    record_property("what was done", running.summary())
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [2, pytest.param(100, marks=LONG)])
-def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(durable_server, registry_url, times):
+def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(
+    durable_server, registry_url, times, record_property
+):
     starts = set()
 
     def kill() -> None:
@@ -70,6 +75,7 @@ def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(durable_serv
     assert len(starts) == times
     assert running.differences() == []
     assert durable_server.check_files(registry_url) == ""
+    record_property("what was done", running.summary())
 
 
 @pytest.mark.slow
