@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 _READY = b"Z"  # the server has done all it was asked for
-_TEXTS = (b"P", b"Q")  # a statement to parse; a simple query
+_PARSE, _BIND, _QUERY = b"P", b"B", b"Q"  # a statement is given a name; one of a name is to run; one is to run
 _OUTSIDE_A_TRANSACTION = b"I"
 _LENGTH_BYTES = 4
 
@@ -31,7 +31,7 @@ class CuttingProxy:
         here = {"port": self._listener.getsockname()[1], "host": "127.0.0.1", "sslmode": "disable"}
         self.url = make_conninfo("", **{**parameters, **here, "gssencmode": "disable"})
         self.cuts = 0
-        self.seen: list[bytes] = []  # the statements that were sent, in their order
+        self.seen: list[bytes] = []  # the statements that were to run, in their order
         self._statement: bytes | None = None
         self._before: Callable[[], None] = lambda: None
         self._sockets: list[socket.socket] = []
@@ -47,7 +47,7 @@ class CuttingProxy:
         self._statement, self._before = statement, before
 
     def sent(self, statement: bytes) -> int:
-        """How often a statement with these words was sent."""
+        """How often a statement with these words was to run."""
         return sum(statement in one for one in self.seen)
 
     def stop_listening(self) -> None:
@@ -91,16 +91,30 @@ class _Session:
         self._client = client
         self._server = server
         self._is_to_cut = False
+        self._prepared: dict[bytes, bytes] = {}  # name → statement
 
     def pass_requests(self) -> None:
         with _until_closed(self._client, self._server):
             self._server.sendall(_message(self._client, has_type=False))  # the start of a connection has no type
             while True:
                 message = _message(self._client)
+                statement = self._statement(message[:1], message[1 + _LENGTH_BYTES :])
                 # Set before the server can answer.
-                if message[:1] in _TEXTS and self._proxy.is_to_cut(message[1 + _LENGTH_BYTES :]):
+                if statement is not None and self._proxy.is_to_cut(statement):
                     self._is_to_cut = True
                 self._server.sendall(message)
+
+    def _statement(self, kind: bytes, body: bytes) -> bytes | None:
+        """Gives the statement that a message has the server run, if it is one that does."""
+        if kind == _QUERY:
+            return body
+        if kind == _PARSE:
+            name, statement, _ = body.split(b"\0", 2)
+            self._prepared[name] = statement
+        elif kind == _BIND:
+            _, name, _ = body.split(b"\0", 2)
+            return self._prepared[name]
+        return None
 
     def pass_answers(self) -> None:
         held_back = b""

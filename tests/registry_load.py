@@ -219,7 +219,7 @@ class Load:
         return sum(writer.interrupted for writer in self.writers)
 
     def summary(self) -> str:
-        """Says how much was done, for a report (pytest --junitxml)."""
+        """Says how much was done."""
         evaluations, promotions = (
             sum(len(getattr(writer, what)) for writer in self.writers) for what in ("evaluated", "promoted")
         )

@@ -45,9 +45,7 @@ MOST_TRIES = 10
 
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [3, pytest.param(50, marks=LONG)])
-def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(
-    durable_server, registry_url, times, record_property
-):
+def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(durable_server, registry_url, times):
     started = started_at(registry_url)
     with load(registry_url) as running:
         kill_again_and_again(
@@ -56,14 +54,12 @@ def test_nothing_acknowledged_is_lost_when_server_processes_are_killed(
     assert started_at(registry_url) == started  # the postmaster is the same
     assert running.differences() == []
     assert durable_server.check_files(registry_url) == ""
-    record_property("what was done", running.summary())
+    print(f"{times} times: {running.summary()}")  # pytest -rP shows it
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("times", [2, pytest.param(100, marks=LONG)])
-def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(
-    durable_server, registry_url, times, record_property
-):
+def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(durable_server, registry_url, times):
     starts = set()
 
     def kill() -> None:
@@ -75,7 +71,7 @@ def test_nothing_acknowledged_is_lost_when_the_postmaster_is_killed(
     assert len(starts) == times
     assert running.differences() == []
     assert durable_server.check_files(registry_url) == ""
-    record_property("what was done", running.summary())
+    print(f"{times} times: {running.summary()}")  # pytest -rP shows it
 
 
 @pytest.mark.slow
