@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,10 +12,11 @@ import pytest
 from psycopg_pool import ConnectionPool
 
 from atlas_models import AsyncRegistry, ConnectionFailed, ConnectionLost, Registry
+from commands import atlas
 from cutting_proxy import CuttingProxy, cutting_proxy
 from factories import internal_metadata
 
-REGISTER = b"register_model"
+REGISTER, COMMIT = b"register_model", b"COMMIT"
 UNKNOWN = "whether the last call was committed is unknown"
 
 
@@ -152,3 +154,26 @@ def test_a_call_whose_repetition_finds_no_server_is_told_as_unknown_and_not_as_n
             registry.register_model("churn", internal_metadata())
         assert not isinstance(caught.value, ConnectionLost)
     assert count() == 1
+
+
+def test_the_command_repeats_a_file_with_keys_and_says_when_it_is_unknown_whether_it_was_written(
+    proxy, count, tmp_path
+):
+    records = tmp_path / "models.jsonl"
+
+    def register(keys: str) -> tuple[int, str]:
+        record = {"name": "churn", "metadata": internal_metadata()}
+        records.write_text("".join(json.dumps(record | {"idempotency_key": key}) + "\n" for key in keys))
+        ended = atlas("register", str(records), "--url", proxy.url)
+        assert "Traceback" not in ended.stderr
+        return ended.returncode, ended.stderr
+
+    proxy.cut_after(COMMIT)
+    returncode, said = register("abc")
+    assert (returncode, proxy.cuts, count()) == (0, 1, 3)
+    assert "trying once more" in said
+    proxy.cut_after(COMMIT, before=proxy.stop_listening)
+    returncode, said = register("def")
+    assert (returncode, proxy.cuts, count()) == (1, 2, 6)
+    assert "whether it was written is unknown; trying once more\natlas: cannot connect to " in said
+    assert "nothing was written" not in said
