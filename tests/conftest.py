@@ -49,11 +49,15 @@ class Server(testing.postgresql.Postgresql):
     """testing.postgresql's server, able to run when we are root and with our engine on its Python's path."""
 
     def __init__(
-        self, programs: ServerPrograms, engine: Path | None, settings: tuple[str, ...] = TEST_SETTINGS
+        self,
+        programs: ServerPrograms,
+        engine: Path | None,
+        settings: tuple[str, ...] = TEST_SETTINGS,
+        folder: Path | None = None,
     ) -> None:
         self._engine = engine
         # Not below the checkout: the server's user must be able to reach it.
-        base = Path(tempfile.mkdtemp(prefix="atlas-test-"))
+        base = Path(tempfile.mkdtemp(prefix="atlas-test-", dir=folder))
         self._user = server_user()
         if self._user:
             os.chown(base, self._user.uid, self._user.gid)

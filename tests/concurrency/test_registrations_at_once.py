@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from consistency import broken_rules
 from factories import Registered, external_metadata, internal_metadata, register, register_many
 from refusals import refused
 from waiting import wait_until_blocked
@@ -32,26 +33,40 @@ def versions(conn: psycopg.Connection) -> list[tuple[str, list[int], list[int]]]
 
 
 @pytest.mark.slow
-def test_a_dozen_writers_of_one_name_leave_no_gap_though_one_in_five_rolls_back(connect: Connect) -> None:
-    sessions = [connect(autocommit=False) for _ in range(12)]
+@pytest.mark.parametrize(
+    ("writers", "registrations", "rolled_back"),
+    [
+        (12, 15, 0.2),
+        pytest.param(16, 40, 0.0, marks=pytest.mark.long),
+        pytest.param(16, 40, 0.2, marks=pytest.mark.long),
+    ],
+)
+def test_many_writers_of_one_name_leave_no_gap_though_some_roll_back(
+    connect: Connect, writers: int, registrations: int, rolled_back: float
+) -> None:
+    sessions = [connect(autocommit=False) for _ in range(writers)]
 
-    def write(number: int) -> int:
+    def write(number: int) -> list[Registered]:
         session, chance = sessions[number], random.Random(number)
-        committed = 0
-        for _ in range(25):
-            register(session, "churn")
-            if chance.random() < 0.2:
+        acknowledged = []
+        for _ in range(registrations):
+            made = register(session, "churn")
+            if chance.random() < rolled_back:
                 session.rollback()
             else:
                 session.commit()
-                committed += 1
-        return committed
+                acknowledged.append(made)
+        return acknowledged
 
-    with ThreadPoolExecutor(12) as pool:
-        total = sum(pool.map(write, range(12)))
-    assert total < 300
-    assert versions(sessions[0]) == [("churn", list(range(1, total + 1)), [total])]
-    assert sessions[0].execute("select last_version from registered_models").fetchall() == [(total,)]
+    with ThreadPoolExecutor(writers) as pool:
+        acknowledged = [made for written in pool.map(write, range(writers)) for made in written]
+    total = len(acknowledged)
+    assert (total == writers * registrations) is (rolled_back == 0)
+    stored = sessions[0].execute("select id, version_number, true from artifacts").fetchall()
+    assert sorted(stored) == sorted(acknowledged)
+    assert sorted(made.version_number for made in acknowledged) == list(range(1, total + 1))
+    assert sessions[0].execute("select name, last_version from registered_models").fetchall() == [("churn", total)]
+    assert broken_rules(sessions[0]) == {}
 
 
 @pytest.mark.slow

@@ -4,32 +4,13 @@ from __future__ import annotations
 
 from psycopg.types.json import Jsonb
 
+from consistency import SEARCH_METRICS_THAT_DIFFER, SEARCH_ROWS_THAT_DIFFER
 from factories import internal_metadata, register, register_many
-
-DIFFERENCES = """
-    select coalesce(s.artifact_id, t.artifact_id)
-    from model_search as s
-    full join _searchable_models as t on s.artifact_id = t.artifact_id
-    where (s.registered_at, s.trained_at, s.family, s.metrics, s.document)
-    is distinct from (t.registered_at, t.trained_at, t.family, t.metrics, t.document)
-"""
-METRIC_DIFFERENCES = """
-    (
-        select e.key, e.value::double precision, s.artifact_id
-        from model_search as s, jsonb_each(s.metrics) as e (key, value)
-        except
-        select m.metric, m.value, s.artifact_id
-        from model_metrics as m
-        inner join model_search as s on m.place = s.place
-    )
-    union all
-    select 'too many', count(*), null from model_metrics
-    having count(*) <> (select count(*) from model_search as s, jsonb_object_keys(s.metrics))
-"""
 
 
 def differences(registry) -> list:
-    return registry.execute(DIFFERENCES).fetchall() + registry.execute(METRIC_DIFFERENCES).fetchall()
+    both = (SEARCH_ROWS_THAT_DIFFER, SEARCH_METRICS_THAT_DIFFER)
+    return [row for query in both for row in registry.execute(query).fetchall()]
 
 
 def metrics(registry, artifact_id: str) -> dict:

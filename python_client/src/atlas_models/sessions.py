@@ -127,12 +127,23 @@ class Session:
             return work()
         try:
             return work()
-        except ConnectionLost:
+        except ConnectionLost as error:
+            lost = error
             if self._pool is not None:  # what broke one connection has mostly broken all that were idle
                 self._pool.check()
             if not is_repeatable:
                 raise
-        return work()
+        try:
+            return work()
+        except ConnectionLost:
+            raise
+        except ConnectionFailed as error:
+            # That there is no server now says nothing about what the first try has done.
+            raise ConnectionLost(
+                f"{lost.message}, and there is no new one: {error.message}",
+                sqlstate=lost.sqlstate,
+                hint=f"{error.hint}; {lost.hint}",
+            ) from lost
 
     def _run(self, call: Call[T]) -> list[T]:
         with database_errors():
