@@ -283,3 +283,29 @@ def test_answers_are_right_after_more_documents_than_are_remembered(conn: psycop
         assert conn.execute(ask, [padded, right]).fetchone() == (True, True)
         wrong = padded.replace('"is_external": false', '"is_external": 0')
         assert conn.execute(ask, [wrong, "{}"]).fetchone() == (False, False)
+
+
+def test_the_first_validation_imports_no_more_than_it_needs_and_leaves_nothing_behind(conn: psycopg.Connection) -> None:
+    notices: list[str] = []
+    conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    assert is_valid(conn, 1, json.dumps(VALID)) is True
+    conn.execute(
+        """
+        do language plpython3u $python$
+        import gc, sys
+        plpy.notice(sorted({"jsonschema_rs", "email.utils", "socket"} & set(sys.modules)))
+        import email.utils
+        plpy.notice(email.utils.parsedate_to_datetime("Wed, 21 Oct 2015 07:28:00 GMT"), gc.isenabled())
+        $python$
+        """
+    )
+    assert notices == [
+        "['jsonschema_rs']",
+        "(datetime.datetime(2015, 10, 21, 7, 28, tzinfo=datetime.timezone.utc), True)",
+    ]
+
+
+def test_validation_works_where_the_session_imported_everything_before(conn: psycopg.Connection) -> None:
+    conn.execute("do language plpython3u 'import email.utils'")
+    assert is_valid(conn, 1, json.dumps(VALID)) is True
+    assert is_valid(conn, 1, json.dumps(VALID | {"parameter_count": "7"})) is False
