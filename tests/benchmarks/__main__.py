@@ -16,10 +16,10 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from atlas_models import migration_runner, server_engine
+from atlas_models import server_engine
 from atlas_models.server_programs import find_or_install
 from benchmarks import growth, peers, plots, report
-from benchmarks.parts import FULL, PARTS, QUICK, REGISTRY, Bench, Result, Sizes
+from benchmarks.parts import FULL, PARTS, QUICK, Bench, Result, Sizes, fresh, growing
 from conftest import Server
 
 # As on a small server in production; checkpoints are far enough apart not to fall into a measurement.
@@ -33,7 +33,7 @@ DOCUMENT, PLOT = DOCS / "benchmarks.md", DOCS / "benchmarks_growth.svg"
 GROWN = ("growth", "search")
 # Minutes that each part takes in full on two cores; what is smaller takes less.
 MINUTES = {"one": 0.5, "many": 11, "validation": 1, "first": 0.3, "backfill": 2.5, "history": 1, "promotion": 0.3}
-MINUTES |= {"peers": 3, "growth": 8, "search": 2}
+MINUTES |= {"anatomy": 1, "peers": 3, "growth": 8, "search": 2}
 MINUTES_TO_FILL = 7
 
 
@@ -131,7 +131,7 @@ def _measure(run: Run, parts: list[str], start: Callable[[tuple[str, ...]], Serv
             maintenance = server.url(database="postgres")
             run.environment = report.environment(maintenance, peers.versions() if peers.is_installed() else "")
             for part in plain:
-                run.part(part, lambda part=part: _fresh(maintenance, f"bench_{part}", run.sizes))
+                run.part(part, lambda part=part: fresh(_create(maintenance, f"bench_{part}"), run.sizes))
     if grown := [part for part in parts if part in GROWN]:
         with start(SEARCHED) as server:
             maintenance = server.url(database="postgres")
@@ -139,36 +139,15 @@ def _measure(run: Run, parts: list[str], start: Callable[[tuple[str, ...]], Serv
                 run.environment += "\n- parts 8 and 10 on a server with shared_buffers = 3GB, which holds all of it"
             else:
                 run.environment = report.environment(maintenance, peers.versions() if peers.is_installed() else "")
-            # Searched is what the generator makes: thousands of other models, newer than all of it, are another case.
-            sizes = replace(run.sizes, stock=0)
-            if "growth" in grown:
-                run.part("growth", lambda: _growing(maintenance, "bench_grown", sizes))
-            if "search" in grown:
-                is_grown = "growth" in grown and "growth" not in run.failed
-                if is_grown:
-                    url = make_conninfo(maintenance, dbname="bench_grown")
-                    run.part("search", lambda: Bench(url, sizes, has_floor=True))
+            for part in grown:
+                url = make_conninfo(maintenance, dbname="bench_growth")
+                if part == "growth":
+                    run.part(part, lambda: growing(_create(maintenance, "bench_growth"), run.sizes))
+                elif "growth" in grown and "growth" not in run.failed:
+                    run.part(part, lambda url=url: Bench(url, run.sizes, is_filled=True))
                 else:
-                    run.part("search", lambda: _fresh(maintenance, "bench_search", sizes))
-
-
-def _fresh(maintenance: str, database: str, sizes: Sizes) -> Bench:
-    """A new database with the registry and the floor."""
-    url = _create(maintenance, database)
-    migration_runner.migrate(url, schema=REGISTRY)
-    return Bench(url, sizes)
-
-
-def _growing(maintenance: str, database: str, sizes: Sizes) -> Bench:
-    """A new database that took an old table over, whose rows are put aside."""
-    url = _create(maintenance, database)
-    with psycopg.connect(url, autocommit=True) as conn:
-        growth.lay_down(conn, sizes.versions)
-    migration_runner.migrate(url, schema=REGISTRY)
-    bench = Bench(url, sizes)
-    with bench.connect(REGISTRY) as conn:
-        growth.put_aside(conn)
-    return bench
+                    alone = replace(run.sizes, stock=0)
+                    run.part(part, lambda alone=alone: fresh(_create(maintenance, "bench_search"), alone))
 
 
 def _create(maintenance: str, database: str) -> str:

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Register = Callable[[dict[str, Any], bool], None]
-
 
 class Floor:
     """Plain statements into tables that check nothing."""
@@ -60,9 +58,21 @@ class Client:
 
     def prepare(self, model: dict[str, Any], _is_new: bool) -> Callable[[], None]:
         """Give what registers the model."""
-        times = ("training_started_at", "training_completed_at")
-        given = model | {name: self._time(model[name].replace("Z", "+00:00")) for name in times}
+        given = self._given(model)
         return lambda: self._registry.register_model(**given)
+
+    def _given(self, model: dict[str, Any]) -> dict[str, Any]:
+        times = ("training_started_at", "training_completed_at")
+        return model | {name: self._time(model[name].replace("Z", "+00:00")) for name in times}
+
+
+class Bulk(Client):
+    """The Python client, given many models by one call."""
+
+    def prepare_all(self, models: list[dict[str, Any]]) -> Callable[[], None]:
+        """Give what registers the models, all or none."""
+        given = [self._given(model) for model in models]
+        return lambda: self._registry.register_models(given)
 
 
 class MLflow:
@@ -141,7 +151,7 @@ def tags_of(model: dict[str, Any]) -> dict[str, str]:
     }
 
 
-KINDS = {"floor": Floor, "function": Function, "client": Client, "mlflow": MLflow}
+KINDS = {"floor": Floor, "function": Function, "client": Client, "bulk": Bulk, "mlflow": MLflow}
 
 
 def main() -> None:
@@ -152,7 +162,10 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "register" in request:
-            calls = [client.prepare(model, request["is_new"]) for model in request["register"]]
+            if kind == "bulk":
+                calls = [client.prepare_all(request["register"])]
+            else:
+                calls = [client.prepare(model, request["is_new"]) for model in request["register"]]
             answer({"ready": len(calls)})
             sys.stdin.readline()
             for call in calls:

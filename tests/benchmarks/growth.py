@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,8 +16,6 @@ from psycopg import sql
 from benchmarks import old_models, search
 
 SCHEMA = "atlas"
-# A batch that is measured, and what goes before it for warming up.
-BATCH, WARM_BATCH = 1_000, 100
 OPERATIONS = {
     "register": "register_model(), half of it new names",
     "promote": "promote_model(), superseding",
@@ -94,9 +91,13 @@ def sizes(versions: int) -> list[int]:
     return [size for share in (1_000, 100, 10, 1) if (size := versions // share) >= 10]
 
 
-def lay_down(conn: psycopg.Connection, versions: int) -> None:
-    """Make the old table of a new database: for each size, legacy rows for one batch and its warming up."""
-    old_models.lay_down(conn, SCHEMA, len(sizes(versions)) * (BATCH + WARM_BATCH))
+def lay_down(conn: psycopg.Connection, versions: int, batch: int) -> None:
+    """Make the old table of a new database: for each size, legacy rows for one batch and for warming up before it."""
+    old_models.lay_down(conn, SCHEMA, len(sizes(versions)) * _legacy_rows(batch))
+
+
+def _legacy_rows(batch: int) -> int:
+    return batch + batch // 10
 
 
 def put_aside(conn: psycopg.Connection) -> None:
@@ -112,6 +113,7 @@ def measure(
     register: Callable[[psycopg.Connection, dict[str, Any]], str],
     versions: int,
     calls: int,
+    batch: int,
 ) -> Iterator[Cost]:
     """Fill the registry up to each size, and measure the operations there.
 
@@ -121,6 +123,7 @@ def measure(
         register: Registers one.
         versions: The largest size.
         calls: How often each operation is called at each size, after a tenth of it for warming up.
+        batch: Legacy rows that are backfilled at once.
     """
     for step, size in enumerate(sizes(versions)):
         with open_connection() as conn:
@@ -135,7 +138,7 @@ def measure(
             known: list[str] = []
             yield _register(conn, size, take, register, calls, known)
             yield _promote(conn, size, known)
-            yield _backfill(conn, size, step)
+            yield _backfill(conn, size, step, batch)
         with open_connection() as conn, _without_guards(conn):
             for statement in _CLEAN:
                 conn.execute(statement, [] if "%%" in statement else None)
@@ -209,19 +212,19 @@ def _promote(conn: psycopg.Connection, size: int, registered: list[str]) -> Cost
     return _timed(conn, "promote", size, registered, lambda version: conn.execute(query, [version], prepare=True))
 
 
-def _backfill(conn: psycopg.Connection, size: int, step: int) -> Cost:
+def _backfill(conn: psycopg.Connection, size: int, step: int, batch: int) -> Cost:
     """One batch of an adopted table whose other rows are backfilled already; planning it is not measured."""
-    first = step * (BATCH + WARM_BATCH)
+    rows = _legacy_rows(batch)
     with _without_guards(conn):
-        conn.execute(_BACK, [first, first + BATCH + WARM_BATCH - 1])
+        conn.execute(_BACK, [step * rows, (step + 1) * rows - 1])
     conn.execute("analyze artifacts")
     conn.execute("select _begin_backfill()")
-    conn.execute("select from _backfill_batch(%s)", [WARM_BATCH])
+    conn.execute("select from _backfill_batch(%s)", [rows - batch])
     began, began_work = time.perf_counter(), search.processor_time(conn)
-    (rows, *_) = conn.execute("select * from _backfill_batch(%s)", [BATCH]).fetchone() or (0,)
+    (done, *_) = conn.execute("select * from _backfill_batch(%s)", [batch]).fetchone() or (0,)
     took, worked = time.perf_counter() - began, search.processor_time(conn) - began_work
-    assert rows > BATCH // 2, rows
-    return Cost("backfill", size, worked * 1e3 / rows, took * 1e6 / rows)
+    assert done > batch // 2, done
+    return Cost("backfill", size, worked * 1e3 / done, took * 1e6 / done)
 
 
 @dataclass(frozen=True)
@@ -249,8 +252,3 @@ def verdicts(costs: Sequence[Cost]) -> list[Verdict]:
     return [
         Verdict(operation, tuple(cost for cost in costs if cost.operation == operation)) for operation in OPERATIONS
     ]
-
-
-def as_json(costs: Sequence[Cost]) -> str:
-    """The figures behind the plots."""
-    return json.dumps([vars(cost) for cost in costs], indent=1) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median, quantiles
 from typing import Any
 
@@ -14,7 +14,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from atlas_models import migration_runner
-from benchmarks import backfill, first_write, floor, growth, peers, processes, search, validators
+from benchmarks import anatomy, backfill, first_write, floor, growth, peers, processes, search, validators
 from benchmarks.documents import document, large_document, registration, size
 
 REGISTRY, FLOOR, BARE = "atlas", "floor", "bare"
@@ -37,6 +37,8 @@ class Sizes:
         versions: Model versions that are searched.
         questions: Questions of each kind.
         beside: Model versions that the same is asked of in MLflow.
+        clients: How many clients register at once.
+        batch: Legacy rows that are backfilled at once while the registry grows.
     """
 
     rounds: int
@@ -49,6 +51,8 @@ class Sizes:
     versions: int
     questions: int
     beside: int
+    clients: tuple[int, ...] = (1, 4)
+    batch: int = 1_000
 
 
 FULL = Sizes(
@@ -76,7 +80,18 @@ QUICK = Sizes(
     beside=2_000,
 )
 TINY = Sizes(
-    rounds=2, calls=3, bulk=20, more=40, documents=10, stock=10, legacy=40, versions=300, questions=3, beside=40
+    rounds=2,
+    calls=3,
+    bulk=20,
+    more=40,
+    documents=10,
+    stock=10,
+    legacy=40,
+    versions=300,
+    questions=3,
+    beside=80,
+    clients=(1,),
+    batch=20,
 )
 
 
@@ -112,12 +127,12 @@ class Models:
 class Bench:
     """A database with the registry and, beside it, the floor, both with the same number of models in them."""
 
-    def __init__(self, url: str, sizes: Sizes, *, has_floor: bool = False) -> None:
+    def __init__(self, url: str, sizes: Sizes, *, is_filled: bool = False) -> None:
         self.url = url
         self.sizes = sizes
         self.costs: list[growth.Cost] = []
         self.models = Models()
-        if has_floor:
+        if is_filled:
             return
         with self.connect(REGISTRY) as conn:
             floor.create(conn, REGISTRY, FLOOR)
@@ -470,7 +485,7 @@ class Bench:
         """Registrations by clients in processes of their own: the floor, the function, the client, MLflow's store."""
         kinds = peers.KINDS if peers.is_installed() else peers.KINDS[:-1]
         rounds = max(1, self.sizes.rounds // 3)
-        for rates in peers.measure(self.url, self.models.take, self.sizes.calls, rounds, kinds=kinds):
+        for rates in peers.measure(self.url, self.models.take, self.sizes.calls, rounds, self.sizes.clients, kinds):
             who = f"{rates.clients} client{'s' * (rates.clients > 1)}"
             a_second = {kind: rates.median(kind) for kind in kinds}
             for kind, what in (("function", "register_model()"), ("client", "Registry.register_model()")):
@@ -485,16 +500,20 @@ class Bench:
                     AT_LEAST_OF_FLOOR if is_asked else "reported",
                     ratio >= 0.55 if is_asked else None,
                 )
-            if "mlflow" in kinds:
-                times = a_second["client"] / a_second["mlflow"]
+            if "mlflow" not in kinds:
+                continue
+            gave_up = f", {rates.gave_up} gave up" if rates.gave_up else ""
+            many = f"Registry.register_models(), {self.sizes.calls * peers.BULK:,} a call"
+            for kind, what, least in (("client", "Registry.register_model()", 15), ("bulk", many, None)):
+                times = a_second[kind] / a_second["mlflow"]
                 yield Result(
                     "9",
-                    f"Registry.register_model(), {rates.case}, {who}",
-                    f"{a_second['client']:,.0f} a second",
-                    f"MLflow: {a_second['mlflow']:,.0f} a second",
+                    f"{what}, {rates.case}, {who}",
+                    f"{a_second[kind]:,.0f} a second",
+                    f"MLflow: {a_second['mlflow']:,.0f} a second{gave_up}",
                     f"{times:.1f} times MLflow's rate",
-                    "at least 15 times",
-                    times >= 15,
+                    f"at least {least} times" if least else "reported",
+                    times >= least if least else None,
                 )
 
     # --- 10 -----------------------------------------------------------------------------------------------------------
@@ -503,7 +522,12 @@ class Bench:
         """One operation at a thousandth, a hundredth and a tenth of the versions that are searched, and at all."""
         costs = []
         for cost in growth.measure(
-            lambda: self.connect(REGISTRY), self.models.take, register_model, self.sizes.versions, self.sizes.calls
+            lambda: self.connect(REGISTRY),
+            self.models.take,
+            register_model,
+            self.sizes.versions,
+            self.sizes.calls,
+            self.sizes.batch,
         ):
             costs.append(cost)
             worked = f"worked {cost.worked:,.0f} µs, took {cost.took:,.0f} µs"
@@ -520,6 +544,37 @@ class Bench:
                 f"no faster than log n: at most {verdict.log_grew:.2f} times",
                 verdict.grew <= verdict.log_grew,
             )
+
+    # --- 11 -----------------------------------------------------------------------------------------------------------
+
+    def anatomy(self) -> Iterator[Result]:
+        """What a registration costs less where one thing at a time is left out, in the server's processor time."""
+        whole, parts = anatomy.measure(
+            self.connect, self.url, self.models.take, register_model, self.sizes.calls, self.sizes.rounds
+        )
+        parts[anatomy.REST] = whole - sum(parts.values())
+        for name, each in parts.items():
+            share = f"{each / whole:.0%}" if whole else ""
+            yield Result(
+                "11", f"of register_model(): {name}", f"{each:,.0f} µs", f"of {whole:,.0f} µs", share, "reported", None
+            )
+
+
+def fresh(url: str, sizes: Sizes) -> Bench:
+    """A new database, with the registry and the floor."""
+    migration_runner.migrate(url, schema=REGISTRY)
+    return Bench(url, sizes)
+
+
+def growing(url: str, sizes: Sizes) -> Bench:
+    """A new database that took an old table over, whose rows are put aside: for the parts that grow and search it."""
+    with psycopg.connect(url, autocommit=True) as conn:
+        growth.lay_down(conn, sizes.versions, sizes.batch)
+    # Searched is what the generator makes: thousands of other models, newer than all of it, are another case.
+    bench = fresh(url, replace(sizes, stock=0))
+    with bench.connect(REGISTRY) as conn:
+        growth.put_aside(conn)
+    return bench
 
 
 _HISTORY_OF_REGISTRATIONS = (
@@ -554,6 +609,7 @@ PARTS: dict[str, Callable[[Bench], Iterator[Result]]] = {
     "backfill": Bench.backfill,
     "history": Bench.history,
     "promotion": Bench.promotion,
+    "anatomy": Bench.anatomy,
     "peers": Bench.peers,
     "growth": Bench.growth,
     "search": Bench.search,

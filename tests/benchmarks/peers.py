@@ -24,7 +24,9 @@ VERSION = "3.17.2"
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / "build" / f"mlflow-{VERSION}"
 SCRIPT = Path(__file__).with_name("clients.py")
-KINDS = ("floor", "function", "client", "mlflow")
+KINDS = ("floor", "function", "client", "bulk", "mlflow")
+# How many times as many are registered by one call as by single ones in each turn.
+BULK = 10
 
 
 def is_installed() -> bool:
@@ -188,7 +190,7 @@ def measure(
                 for turn in range(rounds + 2):
                     for step in range(len(kinds)):
                         kind = kinds[(turn + step) % len(kinds)]
-                        models = take(calls * count, names)
+                        models = take(calls * count * (BULK if kind == "bulk" else 1), names)
                         seconds = register(opened[kind][:count], models, is_new=case == "new names")
                         if turn >= 2:
                             rates.a_second[kind].append(len(models) / seconds)

@@ -29,6 +29,7 @@ def draw(verdicts: Sequence[Verdict], path: Path) -> None:
         axis.set(xscale="log", ylim=(0, 1.15 * max(*costs, *by_log)))
         axis.set_title(OPERATIONS[verdict.operation].replace(", ", ",\n", 1), fontsize=9)
         axis.set_xlabel("model versions")
+        axis.minorticks_off()
         axis.xaxis.set_major_formatter(FuncFormatter(lambda size, _: f"{size:,.0f}"))
         axis.tick_params(axis="x", labelsize=7)
         axis.spines[["top", "right"]].set_visible(False)
