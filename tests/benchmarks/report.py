@@ -42,7 +42,7 @@ def _processor() -> str:
 def table(results: Iterable[Result]) -> str:
     """Write the results as a Markdown table."""
     lines = ["| | measured | Atlas | compared with | ratio | is to be | |", "|---|---|---|---|---|---|---|"]
-    for r in results:
+    for r in sorted(results, key=lambda r: int(r.part) if r.part.isdigit() else 0):
         met = {True: "met", False: "**missed**", None: ""}[r.is_met]
         lines.append(f"| {r.part} | {r.measured} | {r.ours} | {r.compared} | {r.ratio} | {r.target} | {met} |")
     return "\n".join(lines)
