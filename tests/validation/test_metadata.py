@@ -183,13 +183,14 @@ def sized(size: int) -> str:
     return json.dumps(VALID | {"description": "d" * (size - len(empty))})
 
 
-def test_quotes_and_backslashes_within_a_text_hide_no_levels(conn: psycopg.Connection) -> None:
-    texts = [r"\"[{", "[" * 60 + "\\", '\\"', "}]" * 60]
-    nested = "[" * 99 + json.dumps(texts) + "]" * 99
-    assert is_valid(conn, 1, json.dumps(VALID | {"extra": {"texts": [texts] * 60}})) is True
-    assert problems(conn, json.dumps(VALID)[:-1] + f', "extra": {{"nested": {nested}}}}}') == [
-        ": is nested deeper than 100 levels"
-    ]
+def test_quotes_and_backslashes_within_a_text_are_no_end_of_it(conn: psycopg.Connection) -> None:
+    for end in ("\\", '"', '\\"', '"\\'):
+        texts = [end, "[{" * 80, end, "}]" * 80]
+        assert is_valid(conn, 1, json.dumps(VALID | {"extra": {"texts": texts}})) is True
+        nested = "[" * 99 + json.dumps(texts) + "]" * 99
+        assert problems(conn, json.dumps(VALID)[:-1] + f', "extra": {{"nested": {nested}}}}}') == [
+            ": is nested deeper than 100 levels"
+        ]
 
 
 def test_a_mebibyte_of_text_is_the_limit(conn: psycopg.Connection) -> None:
