@@ -132,6 +132,7 @@ class MLflow:
         return times, worked, empty
 
 
+# As processes.worked(), which MLflow's Python cannot import.
 def _worked(pid: int) -> float:
     """Milliseconds that a server process has worked, on Linux and on this machine; 0 elsewhere."""
     statistics = Path(f"/proc/{pid}/schedstat")
