@@ -21,7 +21,7 @@ PYTEST := $(BIN)/pytest $(if $(TEST_DATABASE_URL),,--numprocesses auto --maxproc
 test: .venv/.dev ## run the tests on servers of their own (TEST_DATABASE_URL=… for a given one; ARGS=… for pytest)
 	@$(PYTEST) $(ARGS)
 
-test-long: .venv/.dev .venv/.docs ## run the proofs that take longer
+test-long: .venv/.dev .venv/.bench .venv/.docs ## run the proofs that take longer
 	@$(PYTEST) -m long $(ARGS)
 
 lint: .venv/.dev .venv/.docs ## check style and types of Python and SQL, and that the documentation builds
@@ -39,7 +39,7 @@ report: .venv/.client ## write what became of every legacy row into docs/model_a
 	@mkdir -p $(dir $(REPORT))
 	@$(BIN)/atlas report $(REPORT)
 
-bench: .venv/.dev ## measure against plain statements, into docs/benchmarks.md (ARGS=--quick or the name of a part: less)
+bench: .venv/.dev .venv/.bench ## measure against plain statements and MLflow, into docs/benchmarks.md (ARGS=--quick or the name of a part: less)
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks $(ARGS)
 
 schemas: .venv/.dev ## write the SQL that carries a metadata schema anew, from schemas/
@@ -74,6 +74,11 @@ stop: .venv/.client ## stop the local server; its data stay
 .venv/.dev: pyproject.toml .venv/.client
 	@echo "adding the development tools to .venv" >&2
 	@$(PIP) install --editable '.[dev]'
+	@touch $@
+
+.venv/.bench: pyproject.toml .venv/.client
+	@echo "adding what the benchmarks need to .venv" >&2
+	@$(PIP) install --editable '.[bench]'
 	@touch $@
 
 .venv/.docs: pyproject.toml .venv/.client

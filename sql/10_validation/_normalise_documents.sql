@@ -11,7 +11,6 @@ if "normalise_json" not in SD:
     """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
     import json
-    import re
     from collections import OrderedDict
     from typing import Any
 
@@ -20,6 +19,7 @@ if "normalise_json" not in SD:
     MAX_CACHED_SCHEMAS = 64
     # The engine walks documents on the native stack: a few ten thousand levels would crash the server process.
     MAX_NESTING = 500
+    _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
     def compile_schema(schema: Any) -> Any:
@@ -36,13 +36,17 @@ if "normalise_json" not in SD:
         """Whether arrays and objects of a JSON text are nested deeper than so many levels."""
         if text.count("{") + text.count("[") <= levels:
             return False
+        if "\\" in text:
+            text = text.replace("\\\\", "").replace('\\"', "")
+        # What stands between quotes goes, and then all but the brackets: only they are looked at one by one.
+        brackets = "".join(text.split('"')[::2]).encode("ascii", "ignore").translate(None, _NO_BRACKETS)
         depth = 0
-        for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-            if token.group() in "[{":
+        for bracket in brackets:
+            if bracket in b"[{":
                 depth += 1
                 if depth > levels:
                     return True
-            elif token.group() in "]}":
+            else:
                 depth -= 1
         return False
 

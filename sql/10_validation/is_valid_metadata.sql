@@ -11,10 +11,39 @@ if artifact_type != "model":
 if schema_version == 0:
     return True
 if "validators" not in SD:
+    """The first import of the engine in a server process, which somebody waits for: as little as possible."""
+
+    import gc
+    import sys
+    from types import ModuleType
+
+
+    def import_engine() -> None:
+        """Import jsonschema_rs without email.utils, and without collecting garbage meanwhile.
+
+        The engine reads the date of its own build with email.utils as it is imported. That module brings sockets, calendars
+        and character sets along: a fifth of what the first validated write of a connection waits for. Something that leaves
+        the date a text stands in for it meanwhile.
+        """
+        if "jsonschema_rs" in sys.modules or "email.utils" in sys.modules:
+            return
+        stand_in = ModuleType("email.utils")
+        stand_in.__dict__["parsedate_to_datetime"] = str
+        collects = gc.isenabled()
+        gc.disable()
+        sys.modules["email.utils"] = stand_in
+        try:
+            import jsonschema_rs  # noqa: F401
+        except (AttributeError, TypeError):
+            pass  # another release wants more of it, and gets all of it when it is imported next
+        finally:
+            del sys.modules["email.utils"]
+            if collects:
+                gc.enable()
+    import_engine()
     """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
     import json
-    import re
     from collections import OrderedDict
     from typing import Any
 
@@ -23,6 +52,7 @@ if "validators" not in SD:
     MAX_CACHED_SCHEMAS = 64
     # The engine walks documents on the native stack: a few ten thousand levels would crash the server process.
     MAX_NESTING = 500
+    _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
     def compile_schema(schema: Any) -> Any:
@@ -39,13 +69,17 @@ if "validators" not in SD:
         """Whether arrays and objects of a JSON text are nested deeper than so many levels."""
         if text.count("{") + text.count("[") <= levels:
             return False
+        if "\\" in text:
+            text = text.replace("\\\\", "").replace('\\"', "")
+        # What stands between quotes goes, and then all but the brackets: only they are looked at one by one.
+        brackets = "".join(text.split('"')[::2]).encode("ascii", "ignore").translate(None, _NO_BRACKETS)
         depth = 0
-        for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-            if token.group() in "[{":
+        for bracket in brackets:
+            if bracket in b"[{":
                 depth += 1
                 if depth > levels:
                     return True
-            elif token.group() in "]}":
+            else:
                 depth -= 1
         return False
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from atlas_models import backfill_run
 from atlas_models.connections import connect
 from atlas_models.migration_runner import migrate
-from benchmarks import floor, old_models
+from benchmarks import floor, old_models, processes
 
 REGISTRY, FLOOR = "atlas", "floor"
 BATCH = backfill_run.DEFAULT_BATCH_SIZE
@@ -144,13 +144,12 @@ class _Watch(threading.Thread):
         for pid in list(self._pids):
             try:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                status = Path(f"/proc/{pid}/status").read_text()
+                held = processes.held(pid)
             except OSError:
                 continue
             self._ticks[pid] = int(fields[11]) + int(fields[12])
-            held = next((line.split()[1] for line in status.splitlines() if line.startswith("RssAnon")), None)
-            if held is not None and pid == self._pids[0]:
-                self._held.append((int(held) * 1024, self._planned))
+            if held and pid == self._pids[0]:
+                self._held.append((held, self._planned))
 
     @property
     def processor(self) -> float:

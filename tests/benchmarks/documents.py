@@ -1,9 +1,10 @@
-"""What is registered in the benchmarks: metadata of about 800 bytes, no two documents alike."""
+"""What is registered in the benchmarks: metadata of about 800 bytes, or of 20 kB, no two documents alike."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 _FAMILIES = ["gradient boosting", "ResNet", "BERT", "U-Net", "random forest", "Temporal Fusion Transformer"]
@@ -41,6 +42,16 @@ def document(number: int) -> dict[str, Any]:
     }
 
 
+def large_document(number: int) -> dict[str, Any]:
+    """Metadata of about 20 kB: the same, with a configuration that lists every layer."""
+    model = document(number)
+    layers = [
+        {"name": f"encoder/block_{layer}/attention", "units": 64 + layer % 8, "dropout": 0.1, "seed": number + layer}
+        for layer in range(234)
+    ]
+    return model | {"training_config": model["training_config"] | {"layers": layers}}
+
+
 def registration(number: int, name: str) -> dict[str, Any]:
     """The arguments of register_model() for the model with this number."""
     return {
@@ -59,6 +70,6 @@ def registration(number: int, name: str) -> dict[str, Any]:
     }
 
 
-def size(number: int) -> int:
+def size(number: int, write: Callable[[int], dict[str, Any]] = document) -> int:
     """How many bytes of text the document is in the database."""
-    return len(json.dumps(document(number), separators=(", ", ": ")).encode())
+    return len(json.dumps(write(number), separators=(", ", ": ")).encode())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 
 import psycopg
@@ -14,16 +15,18 @@ BEGIN, END = "<!-- written by make bench, from here -->", "<!-- to here -->"
 SETTINGS = ("fsync", "synchronous_commit", "shared_buffers", "max_wal_size", "work_mem")
 
 
-def environment(conn: psycopg.Connection) -> str:
-    """Where it was measured: processor, system, versions, settings of the server."""
-    (postgresql,) = conn.execute("select current_setting('server_version')").fetchone() or ("",)
-    settings = [f"{name} = {conn.execute('select current_setting(%s)', [name]).fetchone()[0]}" for name in SETTINGS]
+def environment(url: str, peer: str = "") -> str:
+    """Where it was measured: processor, system, versions of what was measured and of its peers, settings."""
+    with psycopg.connect(url) as conn:
+        (postgresql,) = conn.execute("select current_setting('server_version')").fetchone() or ("",)
+        settings = [f"{name} = {conn.execute('select current_setting(%s)', [name]).fetchone()[0]}" for name in SETTINGS]
     release = platform.freedesktop_os_release().get("PRETTY_NAME", "") if platform.system() == "Linux" else ""
     return "\n".join(
         [
             f"- {_processor()}; {release or platform.system()}, {platform.machine()}",
             f"- PostgreSQL {postgresql}, Python {platform.python_version()}, psycopg {psycopg.__version__}"
-            f" ({psycopg.pq.__impl__})",
+            f" ({psycopg.pq.__impl__}), jsonschema-rs {version('jsonschema-rs')}",
+            f"- beside {peer or 'no MLflow'}, python-jsonschema {version('jsonschema')}",
             f"- {', '.join(settings)}",
         ]
     )
@@ -39,7 +42,7 @@ def _processor() -> str:
 def table(results: Iterable[Result]) -> str:
     """Write the results as a Markdown table."""
     lines = ["| | measured | Atlas | compared with | ratio | is to be | |", "|---|---|---|---|---|---|---|"]
-    for r in results:
+    for r in sorted(results, key=lambda r: int(r.part) if r.part.isdigit() else 0):
         met = {True: "met", False: "**missed**", None: ""}[r.is_met]
         lines.append(f"| {r.part} | {r.measured} | {r.ours} | {r.compared} | {r.ratio} | {r.target} | {met} |")
     return "\n".join(lines)

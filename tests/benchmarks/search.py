@@ -9,10 +9,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from atlas_models import Registry
+from benchmarks import processes
 
 
 def _words(salt: int, count: int) -> str:
@@ -29,11 +31,11 @@ def _words(salt: int, count: int) -> str:
 # are rare. Agents come and go.
 _FILL = (
     """
-    create function pg_temp.u(n bigint, salt bigint) returns double precision language sql immutable
+    create or replace function pg_temp.u(n bigint, salt bigint) returns double precision language sql immutable
     return (hashint8extended(n, salt) & 1048575) / 1048576.0
     """,
     """
-    create function pg_temp.zipf(n bigint, salt bigint, kinds integer) returns integer language sql immutable
+    create or replace function pg_temp.zipf(n bigint, salt bigint, kinds integer) returns integer language sql immutable
     return floor(power(kinds + 1, pg_temp.u(n, salt)))::integer
     """,
     """
@@ -41,17 +43,17 @@ _FILL = (
     select
         g.n,
         'model-' || md5(g.n::text)::uuid as id,
-        'name-' || lpad(floor(%(names)s * power(pg_temp.u(g.n, 1), 2))::text, 6, '0') as name,
-        timestamptz '2022-01-01Z' + (g.n * 126e6 / %(rows)s) * interval '1 s' as registered_at,
+        'name-' || lpad((%(first_name)s + floor(%(names)s * power(pg_temp.u(g.n, 1), 2)))::text, 6, '0') as name,
+        timestamptz '2022-01-01Z' + (g.n * 126e6 / %(total)s) * interval '1 s' as registered_at,
         pg_temp.zipf(g.n, 2, 300) as family,
         pg_temp.u(g.n, 3) < 0.08 or g.n <= %(bases)s as is_external,
         case
             when g.n > %(bases)s and pg_temp.u(g.n, 4) < 0.15
                 then 'model-' || md5(pg_temp.zipf(g.n, 5, %(bases)s)::text)::uuid
         end as base,
-        'agent-' || (g.n * 400 / %(rows)s + pg_temp.zipf(g.n, 6, 100)) as agent,
+        'agent-' || (g.n * 400 / %(total)s + pg_temp.zipf(g.n, 6, 100)) as agent,
         pg_temp.u(g.n, 7) as u7, pg_temp.u(g.n, 8) as u8, pg_temp.u(g.n, 9) as u9, pg_temp.u(g.n, 10) as u10
-    from generate_series(1, %(rows)s::bigint) as g (n)
+    from generate_series(%(first)s + 1, %(rows)s::bigint) as g (n)
     """,
     """
     insert into registered_models (name, last_version) select name, count(*) from facts group by name
@@ -59,6 +61,7 @@ _FILL = (
     """
     insert into artifacts (id, artifact_type, title, created_at, updated_at, is_latest)
     select 'dataset-' || g.n, 'dataset', 'Dataset ' || g.n, now(), now(), false from generate_series(1, 200) as g (n)
+    on conflict do nothing
     """,
     f"""
     insert into artifacts (
@@ -181,11 +184,34 @@ _LINEAGE = (
 _CHAIN, _FAN = 10_000, 100_000
 
 
-def fill(conn: psycopg.Connection, rows: int) -> None:
-    """Write so many model versions, as a superuser, into an empty registry on the search_path."""
-    sizes = {"rows": rows, "names": max(1, rows // 8), "bases": max(1, rows // 500)}
+def filled(conn: psycopg.Connection) -> int:
+    """How many model versions fill() has written."""
+    (count,) = conn.execute("select count(*) from artifacts where created_by = 'generator'").fetchone() or (0,)
+    return int(count)
+
+
+def fill(conn: psycopg.Connection, rows: int, total: int | None = None) -> None:
+    """Write model versions, as a superuser, into the registry on the search_path, until so many of them are there.
+
+    Args:
+        conn: In autocommit mode.
+        rows: Up to which one.
+        total: How many there are to be in the end, when the registry grows in steps; each step has names of its own.
+    """
+    first = filled(conn)
+    if first >= rows:
+        return
+    first_name = first // 8
+    sizes = {
+        "first": first,
+        "rows": rows,
+        "total": total or rows,
+        "first_name": first_name,
+        "names": max(1, rows // 8 - first_name),
+        "bases": max(1, rows // 500),
+    }
     with conn.transaction():
-        _write_plainly(conn)
+        write_plainly(conn)
         conn.execute("set local work_mem = '256MB'")
         conn.execute("set local maintenance_work_mem = '512MB'")
         builds = [conn.execute("select pg_get_indexdef(%s::regclass)", [name]).fetchone() for name in _INDEXES]
@@ -199,7 +225,7 @@ def fill(conn: psycopg.Connection, rows: int) -> None:
     conn.execute("vacuum analyze")
 
 
-def _write_plainly(conn: psycopg.Connection) -> None:
+def write_plainly(conn: psycopg.Connection) -> None:
     conn.execute("set local session_replication_role = replica")
     conn.execute("set local atlas_models.rows_are_complete = 'yes'")
 
@@ -351,6 +377,20 @@ def ask(conn: psycopg.Connection, question: dict[str, Any], after: str | None = 
     return conn.execute(_SEARCH, arguments, prepare=True).fetchall()
 
 
+def ask_client(url: str, kind: Kind, rows: int, questions: int) -> list[float]:
+    """Ask questions of a kind through the Python client; gives the milliseconds of each."""
+    chance = random.Random(kind.name)
+    times = []
+    with Registry(url) as registry:
+        for _ in range(questions + 5):
+            question = kind.ask(chance, rows)
+            began = time.perf_counter()
+            registry.search(question.pop("filter"), **question, page_size=20)
+            times.append((time.perf_counter() - began) * 1e3)
+    # The first ones are for warming up.
+    return times[5:]
+
+
 @dataclass(frozen=True)
 class Asked:
     """What became of the questions of one kind: milliseconds of each, and the server's processor time within them.
@@ -377,20 +417,26 @@ def measure(conn: psycopg.Connection, rows: int, questions: int) -> Iterator[Ask
             after = None
             if nth % 3 == 2 and (page := ask(conn, question)):
                 after = page[-1][-1]
-            began, began_work = time.perf_counter(), _processor_time(conn)
+            began, began_work = time.perf_counter(), processor_time(conn)
             found = ask(conn, question, after)
             times.append((time.perf_counter() - began) * 1e3)
-            worked.append(_processor_time(conn) - began_work)
+            worked.append(processor_time(conn) - began_work)
             empty += not found
         yield Asked(kind.name, times, worked, empty, _read_whole(conn, [kind.ask(chance, rows) for _ in range(10)]))
 
 
 def fill_lineage(conn: psycopg.Connection, share: float) -> None:
     """Write a chain of 10,000 versions and a fan of 100,000, or such a share of them."""
+    lay_chain(conn, max(2, int(_CHAIN * share)), max(1, int(_FAN * share)))
+
+
+def lay_chain(conn: psycopg.Connection, chain: int, fan: int, prefix: str = "") -> None:
+    """Write a chain of so many versions, and so many that were made from one base, their names with a prefix."""
     with conn.transaction():
-        _write_plainly(conn)
+        write_plainly(conn)
         for statement in _LINEAGE:
-            conn.execute(statement, {"chain": max(2, int(_CHAIN * share)), "fan": max(1, int(_FAN * share))})
+            named = statement.replace("'chain", f"'{prefix}chain").replace("'fan", f"'{prefix}fan")
+            conn.execute(named, {"chain": chain, "fan": fan})
     conn.execute("vacuum analyze artifacts, model_versions")
 
 
@@ -412,10 +458,9 @@ def measure_others(conn: psycopg.Connection, share: float, rounds: int) -> Itera
         yield asked, times[1:], most
 
 
-def _processor_time(conn: psycopg.Connection) -> float:
+def processor_time(conn: psycopg.Connection) -> float:
     """Milliseconds that the connection's server process has worked, on Linux and on this machine; 0 elsewhere."""
-    statistics = Path(f"/proc/{conn.info.backend_pid}/schedstat")
-    return int(statistics.read_text().split()[0]) / 1e6 if statistics.exists() else 0.0
+    return processes.worked(conn.info.backend_pid)
 
 
 def _read_whole(conn: psycopg.Connection, questions: list[dict[str, Any]]) -> set[str]:

@@ -183,6 +183,16 @@ def sized(size: int) -> str:
     return json.dumps(VALID | {"description": "d" * (size - len(empty))})
 
 
+def test_quotes_and_backslashes_within_a_text_are_no_end_of_it(conn: psycopg.Connection) -> None:
+    for end in ("\\", '"', '\\"', '"\\'):
+        texts = [end, "[{" * 80, end, "}]" * 80]
+        assert is_valid(conn, 1, json.dumps(VALID | {"extra": {"texts": texts}})) is True
+        nested = "[" * 99 + json.dumps(texts) + "]" * 99
+        assert problems(conn, json.dumps(VALID)[:-1] + f', "extra": {{"nested": {nested}}}}}') == [
+            ": is nested deeper than 100 levels"
+        ]
+
+
 def test_a_mebibyte_of_text_is_the_limit(conn: psycopg.Connection) -> None:
     assert problems(conn, sized(1_048_576)) == []
     assert problems(conn, sized(1_048_577)) == [": is larger than 1048576 bytes of text"]
@@ -283,3 +293,29 @@ def test_answers_are_right_after_more_documents_than_are_remembered(conn: psycop
         assert conn.execute(ask, [padded, right]).fetchone() == (True, True)
         wrong = padded.replace('"is_external": false', '"is_external": 0')
         assert conn.execute(ask, [wrong, "{}"]).fetchone() == (False, False)
+
+
+def test_the_first_validation_imports_no_more_than_it_needs_and_leaves_nothing_behind(conn: psycopg.Connection) -> None:
+    notices: list[str] = []
+    conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
+    assert is_valid(conn, 1, json.dumps(VALID)) is True
+    conn.execute(
+        """
+        do language plpython3u $python$
+        import gc, sys
+        plpy.notice(sorted({"jsonschema_rs", "email.utils", "socket"} & set(sys.modules)))
+        import email.utils
+        plpy.notice(email.utils.parsedate_to_datetime("Wed, 21 Oct 2015 07:28:00 GMT"), gc.isenabled())
+        $python$
+        """
+    )
+    assert notices == [
+        "['jsonschema_rs']",
+        "(datetime.datetime(2015, 10, 21, 7, 28, tzinfo=datetime.timezone.utc), True)",
+    ]
+
+
+def test_validation_works_where_the_session_imported_everything_before(conn: psycopg.Connection) -> None:
+    conn.execute("do language plpython3u 'import email.utils'")
+    assert is_valid(conn, 1, json.dumps(VALID)) is True
+    assert is_valid(conn, 1, json.dumps(VALID | {"parameter_count": "7"})) is False

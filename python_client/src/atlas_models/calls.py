@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from psycopg import sql
@@ -88,7 +89,7 @@ class Call(Generic[T]):
         only_reads: Whether it changes nothing, so that it can be repeated after a lost connection.
     """
 
-    query: sql.Composed
+    query: sql.Composed | sql.SQL
     arguments: Mapping[str, Any]
     read: Callable[[dict[str, Any]], T]
     only_reads: bool = False
@@ -583,15 +584,23 @@ def _statement(
     *,
     only_reads: bool = False,
 ) -> Call[T]:
+    return Call(_query(schema, function, tuple(bound), tuple(columns)), bound, read, only_reads=only_reads)
+
+
+# Putting it together takes as long as writing the arguments, and a program calls a few functions again and again.
+@lru_cache(maxsize=256)
+def _query(schema: str, function: str, parameters: tuple[str, ...], columns: tuple[str, ...]) -> sql.SQL:
     # With the types written out a wrong value is refused as such, not as a function that does not exist.
     arguments = [
         sql.SQL("{} => {}::{}").format(sql.Identifier(name), sql.Placeholder(name), sql.SQL(type_of(name)))
-        for name in bound
+        for name in parameters
     ]
     query = sql.SQL("select {} from {}({})").format(
         _columns(columns), sql.Identifier(schema, function), sql.SQL(", ").join(arguments)
     )
-    return Call(query, bound, read, only_reads=only_reads)
+    # As text, which each connection writes in its own encoding.
+    text: Any = query.as_string(None)
+    return sql.SQL(text)
 
 
 def _scalar(

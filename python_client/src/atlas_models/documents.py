@@ -13,6 +13,8 @@ from atlas_models.validation.engine import json_pointer
 from atlas_models.validation.limits import MAX_DEPTH
 
 _Path = tuple[str | int, ...]
+# Made once: json.dumps() makes an encoder for every text that is not to be ASCII.
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class UnwritableError(ValueError):
@@ -108,7 +110,7 @@ def _write_object(value: Mapping[Any, Any], path: _Path, problems: list[Problem]
         if wrong:
             _add(problems, path, f"has a key that {wrong}")
             continue
-        yield f"{separator}{json.dumps(key, ensure_ascii=False)}: "
+        yield f"{separator}{_quoted(key)}: "
         yield from _write(member, (*path, key), problems)
         separator = ", "
     yield "}"
@@ -128,7 +130,7 @@ def _scalar(value: Any) -> str | Problem:
         return json.dumps(value)
     if isinstance(value, str):
         wrong = text_problem(value)
-        return Problem("", wrong) if wrong else json.dumps(str(value), ensure_ascii=False)
+        return Problem("", wrong) if wrong else _quoted(str(value))
     if isinstance(value, int):
         return _integer(value)
     if isinstance(value, float):

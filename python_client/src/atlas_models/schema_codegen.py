@@ -30,11 +30,11 @@ from atlas_models.backfill import (
     readings,
     rules,
 )
-from atlas_models.validation import engine, limits, metadata
+from atlas_models.validation import engine, limits, metadata, quick_start
 
 # What a template may ask for. Within one body they share a namespace: no two define the same name at their top level.
 SOURCES = (
-    *(engine, limits, metadata),
+    *(quick_start, engine, limits, metadata),
     *(readings, numbers, code_links, rules, legacy_documents, quoting, decisions, normalisation),
 )
 CURRENT = "model_artifact_metadata.json"

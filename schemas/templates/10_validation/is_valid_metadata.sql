@@ -11,6 +11,8 @@ if artifact_type != "model":
 if schema_version == 0:
     return True
 if "validators" not in SD:
+    {{ quick_start }}
+    import_engine()
     {{ engine }}
     {{ limits }}
     {{ schemas }}

@@ -1,7 +1,6 @@
 """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
 import json
-import re
 from collections import OrderedDict
 from typing import Any
 
@@ -10,6 +9,7 @@ import jsonschema_rs
 MAX_CACHED_SCHEMAS = 64
 # The engine walks documents on the native stack: a few ten thousand levels would crash the server process.
 MAX_NESTING = 500
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def compile_schema(schema: Any) -> Any:
@@ -26,13 +26,17 @@ def is_nested_deeper(text: str, levels: int) -> bool:
     """Whether arrays and objects of a JSON text are nested deeper than so many levels."""
     if text.count("{") + text.count("[") <= levels:
         return False
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
+    # What stands between quotes goes, and then all but the brackets: only they are looked at one by one.
+    brackets = "".join(text.split('"')[::2]).encode("ascii", "ignore").translate(None, _NO_BRACKETS)
     depth = 0
-    for token in re.finditer(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', text):
-        if token.group() in "[{":
+    for bracket in brackets:
+        if bracket in b"[{":
             depth += 1
             if depth > levels:
                 return True
-        elif token.group() in "]}":
+        else:
             depth -= 1
     return False
 
