@@ -8,7 +8,9 @@ step by itself; a run that is interrupted anywhere is completed by the next one.
 from __future__ import annotations
 
 import random
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +23,7 @@ from psycopg.rows import TupleRow
 
 from atlas_models import adoption
 from atlas_models.adoption import Adoption, Dangling
+from atlas_models.catalog import ADOPTED_TABLE, Catalog, Difference, differences, read_catalog
 from atlas_models.connections import connect, notice_lost_clients
 from atlas_models.deployment_files import (
     SUPERUSER,
@@ -242,6 +245,89 @@ def status(conninfo: str, *, schema: str = DEFAULT_SCHEMA, source: Source | Path
         )
 
 
+def verify(
+    conninfo: str,
+    *,
+    schema: str = DEFAULT_SCHEMA,
+    source: Source | Path | None = None,
+    patience: Patience | None = None,
+) -> list[Difference]:
+    """Compares what stands in a database with what this source makes there, object by object; changes nothing.
+
+    The same migrations and the same code are deployed into an empty schema beside it, in a transaction that is rolled
+    back. So what is expected comes from the files, and nobody who may write the database can have prepared it.
+
+    Args:
+        conninfo: Connection URL of a superuser, on a server that can be written.
+        schema: The schema.
+        source: A folder with migrations/ and sql/ in it; the package's own by default.
+        patience: How long to wait for a deploy that is running.
+
+    Returns:
+        What differs; empty when all is as it was made. Rows are not looked at.
+
+    Raises:
+        MigrationError: It cannot be compared: the database is behind the source, or cannot be deployed to.
+    """
+    check_schema_name(schema)
+    files = _read(source)
+    patience = patience or Patience()
+    with _connection(conninfo) as conn, _deploy_lock(conn, patience, lambda _line: None):
+        check_server(conn, schema)
+        if not _applied(conn, schema) or not _plan(conn, schema, files).is_empty:
+            raise MigrationError(
+                f"what stands in the schema {schema} was not deployed by this version of Atlas",
+                hint="atlas migrate brings it up to date; or compare it with the version that deployed it",
+            )
+        with conn.transaction(force_rollback=True):
+            # What is there first: a deploy sets the default privileges of atlas_owner, wherever it goes.
+            found = read_catalog(conn, schema)
+            taken_over = _taken_over(conn, schema)
+            dangling = frozenset(
+                f"constraint {waiting.constraint} on {waiting.table}" for waiting in _unvalidated(conn, schema)[1]
+            )
+            legacy = sql.SQL("select exists (select from {} where metadata_schema_version = 0)")
+            has_legacy_rows = "column metadata_schema_version of artifacts" in found and bool(
+                _fetch_value(conn, legacy.format(sql.Identifier(schema, ADOPTED_TABLE)))
+            )
+            names = conn.execute("select distinct proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace")
+            builtin = frozenset(str(name) for (name,) in names)
+            expected = _catalog_of_a_fresh_deploy(conn, schema, files, patience)
+    return differences(
+        expected, found, taken_over=taken_over, has_legacy_rows=has_legacy_rows, dangling=dangling, builtin=builtin
+    )
+
+
+def _catalog_of_a_fresh_deploy(conn: Connection, schema: str, source: Source, patience: Patience) -> Catalog:
+    """Deploys a source into an empty schema and reads its catalog, in a transaction that the caller rolls back."""
+    beside = f"atlas_verify_{uuid.uuid4().hex[:12]}"
+    deploy = _Deploy(conn, beside, source, patience, lambda _line: None)
+    numbered = [migration for migration in source.migrations if migration.index_name is None]
+    try:
+        _apply_once(deploy, _Plan(tuple(numbered), (), deploy_code=True))
+        conn.execute(deploy.settings)
+        for migration in source.migrations:
+            if migration.index_name is not None:  # on empty tables, and in a transaction
+                conn.execute(re.sub(r"(?i)\bconcurrently\b", "", migration.file.text, count=1).encode())
+        for waiting in _unvalidated(conn, beside)[0]:
+            conn.execute(
+                sql.SQL("alter table {} validate constraint {}").format(
+                    sql.Identifier(beside, waiting.table), sql.Identifier(waiting.constraint)
+                )
+            )
+    except _TransientError as error:
+        raise error.final_error(1) from error
+    return read_catalog(conn, beside, stands_for=schema)
+
+
+def _taken_over(conn: Connection, schema: str) -> dict[tuple[str, str], str]:
+    """Reads what a table brought along when it was taken over."""
+    if not _ledger_exists(conn, schema, "atlas_adoption"):
+        return {}
+    query = sql.SQL("select object, property, value from {}").format(sql.Identifier(schema, "atlas_adoption"))
+    return {(label, key): value for label, key, value in conn.execute(query)}
+
+
 def _read(source: Source | Path | None) -> Source:
     if isinstance(source, Source):
         return source
@@ -452,6 +538,7 @@ def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> _Outcome:
                     locked_at = time.monotonic()
                 _apply_once(deploy, plan)
                 if is_adoption:
+                    _record_adoption(deploy)
                     outcome.adopted = adoption.outcome(deploy.conn, deploy.schema)
                 if dry_run:
                     outcome.dangling = _unvalidated(deploy.conn, deploy.schema)[1]
@@ -533,6 +620,16 @@ def _create_ledger(deploy: _Deploy) -> None:
         'Each deploy of the code in sql/; the newest row is what runs. Written by the migration runner only.';
         comment on column atlas_deployments.digest is
         'Checksum over the names and contents of all files of sql/.';
+
+        create table atlas_adoption (
+            object    text not null,
+            property  text not null,
+            value     text not null,
+            constraint atlas_adoption_pkey primary key (object, property)
+        );
+        comment on table atlas_adoption is
+        'What the catalog said about a table when it had been taken over: its own columns, defaults, grants and the like
+are no fault. Empty where no table was. Written by the migration runner only, read by atlas doctor --verify.';
         """
     )
 
@@ -543,6 +640,16 @@ def _record(deploy: _Deploy, migration: Migration) -> None:
         sql.Identifier(deploy.schema, "atlas_migrations"), migration.number, migration.name, migration.file.sha256
     )
     deploy.conn.execute(query)
+
+
+def _record_adoption(deploy: _Deploy) -> None:
+    table = sql.Identifier(deploy.schema, "atlas_adoption")
+    deploy.conn.execute(sql.SQL("delete from {}").format(table))
+    for label, entry in read_catalog(deploy.conn, deploy.schema).items():
+        if entry.table == ADOPTED_TABLE or label == "the schema":
+            for key, value in entry.properties.items():
+                query = sql.SQL("insert into {} (object, property, value) values ({}, {}, {})")
+                deploy.conn.execute(query.format(table, label, key, value))
 
 
 def _record_deployment(deploy: _Deploy) -> None:
