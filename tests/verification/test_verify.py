@@ -1,231 +1,230 @@
-"""`atlas doctor --verify` finds whatever was altered since the deploy, and nothing where nothing was."""
+"""`atlas doctor --verify` finds whatever was altered since the deploy, and nothing where nothing was.
+
+tampered.txt: what is done, and below it every line that tells of it; … stands for digests.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from atlas_models.catalog import Difference, differences, read_catalog
 from atlas_models.cli import main
-from atlas_models.deployment_files import packaged_folder
-from atlas_models.migration_errors import MigrationError
-from atlas_models.migration_runner import migrate, verify
+from atlas_models.deployment_files import packaged_folder, read_source
+from atlas_models.migration_errors import MigrationError, PreflightError
+from atlas_models.migration_runner import Patience, _catalog_of_a_fresh_deploy, migrate, verify
 from commands import as_url
-from factories import internal_metadata
+from factories import register
 from old_catalogues import POSTGRES_TABLE, SMALL_TABLE, SQLITE_TABLE, Catalogue
-from waiting import wait_until_blocked
 
-# What is done, and the lines that tell it; … stands for what a person does not read: digests and long definitions.
-TAMPERED = (
-    (
-        "alter table artifacts drop constraint artifacts_metadata_valid",
-        ["constraint artifacts_metadata_valid on artifacts: expected CHECK (…) , found nothing"],
-    ),
-    (
-        """alter table artifacts drop constraint artifacts_name_wellformed,
-        add constraint artifacts_name_wellformed check (name is null or name <> '')""",
-        [
-            "constraint artifacts_name_wellformed on artifacts: definition: expected CHECK (is_model_name(name)), "
-            "found CHECK (name IS NULL OR name <> ''::text)"
-        ],
-    ),
-    (
-        """alter table artifacts drop constraint artifacts_row_complete,
-        add constraint artifacts_row_complete check (is_complete_artifact(
-            artifact_type, metadata_schema_version, id, name, version_number, is_latest, parent_version_id, superseded_by,
-            created_at, updated_at) is true) not valid""",
-        ["constraint artifacts_row_complete on artifacts: validated: expected yes, found no"],
-    ),
-    (
-        "alter table artifacts drop constraint artifacts_legacy_sealed",
-        ["constraint artifacts_legacy_sealed on artifacts: expected CHECK (…) , found nothing"],
-    ),
-    (
-        """alter table model_versions drop constraint model_versions_base_fkey,
-        add constraint model_versions_base_fkey foreign key (base_model_id) references artifacts (id) on delete set null""",
-        [
-            "constraint model_versions_base_fkey on model_versions: definition: expected FOREIGN KEY (base_model_id) "
-            "REFERENCES artifacts(id), found FOREIGN KEY (base_model_id) REFERENCES artifacts(id) ON DELETE SET NULL",
-            "constraint model_versions_base_fkey on model_versions: kept by: …",
-        ],
-    ),
-    (
-        "alter table registered_models disable trigger all",
-        [
-            "constraint model_versions_model_fkey on model_versions: kept by: …",
-            "trigger registered_models_20_guard_counter on registered_models: fires: expected …, found never (disabled)",
-            "…",
-        ],
-    ),
-    (
-        "alter table artifacts disable trigger artifacts_70_require_version",
-        [
-            "trigger artifacts_70_require_version on artifacts: fires: expected on the origin only, "
-            "found never (disabled)"
-        ],
-    ),
-    (
-        "alter table artifacts enable trigger artifacts_20_guard_update",
-        ["trigger artifacts_20_guard_update on artifacts: fires: expected always, found on the origin only"],
-    ),
-    (
-        "drop trigger artifacts_72_verify_latest on artifacts",
-        ["trigger artifacts_72_verify_latest on artifacts: expected CREATE CONSTRAINT TRIGGER …, found nothing"],
-    ),
-    (
-        """create or replace trigger model_events_20_refuse_rewriting before delete on model_events
-        for each row execute function guard_history()""",
-        ["trigger model_events_20_refuse_rewriting on model_events: …"],
-    ),
-    (
-        """create trigger artifacts_99_mine after insert on artifacts
-        for each row execute function suppress_redundant_updates_trigger()""",
-        ["trigger artifacts_99_mine on artifacts: expected nothing, found CREATE TRIGGER …"],
-    ),
-    ("drop index idx_artifacts_parent", ["index idx_artifacts_parent on artifacts: expected CREATE INDEX …, found nothing"]),
-    (
-        """drop index model_versions_one_promoted;
-        create unique index model_versions_one_promoted on model_versions (model_name, artifact_id)
-        where promotion_state = 'promoted'""",
-        [
-            "index model_versions_one_promoted on model_versions: definition: expected CREATE UNIQUE INDEX "
-            "model_versions_one_promoted ON model_versions USING btree (model_name) WHERE …, found CREATE UNIQUE INDEX "
-            "model_versions_one_promoted ON model_versions USING btree (model_name, artifact_id) WHERE …"
-        ],
-    ),
-    (
-        "update pg_index set indisvalid = false where indexrelid = 'idx_model_search_document'::regclass",
-        ["index idx_model_search_document on model_search: valid: expected yes, found no"],
-    ),
-    (
-        """create or replace function is_model_name(name text) returns boolean language sql immutable parallel safe
-        called on null input security invoker set search_path from current as 'select true'""",
-        [
-            "function is_model_name(text): body: expected …, found …",
-            "…",
-        ],
-    ),
-    (
-        """do $do$ begin
-            execute replace(pg_get_functiondef('promote_model'::regproc), 'must be', 'can be');
-            execute replace(pg_get_functiondef('_transition'::regproc), 'must be', 'can be');
-        end $do$""",
-        ["function _transition(text, text[], text, text, text, boolean, text): body: expected …, found …"],
-    ),
-    (
-        "alter function delete_model(text, text) owner to postgres",
-        ["function delete_model(text, text): owner: expected atlas_owner, found a superuser"],
-    ),
-    (
-        "alter function register_models(jsonb) security invoker",
-        ["function register_models(jsonb): runs with the rights of: expected its owner, found its caller"],
-    ),
-    (
-        "alter function promote_model(text, text, text, text) set search_path = public, atlas",
-        [
-            "function promote_model(text, text, text, text): settings: "
-            "expected search_path=atlas, pg_temp, found search_path=public, atlas"
-        ],
-    ),
-    (
-        "alter function link_code(text, text, text, text) reset all",
-        ["function link_code(text, text, text, text): settings: expected search_path=atlas, pg_temp, found nothing"],
-    ),
-    (
-        "alter function is_valid_metadata(text, integer, jsonb) strict",
-        ["function is_valid_metadata(text, integer, jsonb): attributes: expected …, found …strict…"],
-    ),
-    (
-        "grant execute on function delete_model(text, text) to atlas_reader",
-        ["function delete_model(text, text): granted to atlas_reader: expected nothing, found EXECUTE"],
-    ),
-    (
-        "grant execute on function _register(model_registration[], boolean) to public",
-        ["function _register(model_registration[], boolean): granted to everybody: expected nothing, found EXECUTE"],
-    ),
-    (
-        "revoke execute on function search_models(jsonb, text, boolean, integer, text) from atlas_reader",
-        [
-            "function search_models(jsonb, text, boolean, integer, text): granted to atlas_reader: "
-            "expected EXECUTE, found nothing"
-        ],
-    ),
-    (
-        "grant insert on model_events to test_registrar with grant option",
-        ["table model_events: granted to test_registrar: expected nothing, found INSERT with grant option"],
-    ),
-    (
-        "grant update (happened_at) on model_events to atlas_owner",
-        ["column happened_at of model_events: granted to atlas_owner: expected nothing, found UPDATE"],
-    ),
-    ("revoke select on models from atlas_reader", ["view models: granted to atlas_reader: expected SELECT, found nothing"]),
-    ("alter table model_events owner to atlas_owner", ["table model_events: owner: expected a superuser, found atlas_owner", "…"]),
-    ("grant atlas_owner to test_registrar", ["role atlas_owner: expected nothing, found can be taken by test_registrar"]),
-    ("alter role atlas_owner login", ["role atlas_owner: expected nothing, found may log in"]),
-    (
-        "alter default privileges for role atlas_owner in schema atlas grant select on tables to test_stranger",
-        ["default privileges of atlas_owner for r: expected nothing, found granted to test_stranger SELECT"],
-    ),
-    (
-        "alter default privileges for role atlas_owner grant execute on functions to public",
-        ["default privileges of atlas_owner for f: expected granted to atlas_owner EXECUTE, found nothing"],
-    ),
-    (
-        "alter table model_evaluations alter evaluated_by type varchar(200)",
-        ["column evaluated_by of model_evaluations: type: expected text, found character varying(200)"],
-    ),
-    (
-        "alter table artifacts alter created_at set default 'epoch'",
-        ["column created_at of artifacts: default: expected now(), found '1970-01-01 00:00:00+00'…"],
-    ),
-    (
-        "alter table model_versions alter is_external drop not null",
-        ["column is_external of model_versions: null: expected refused, found allowed"],
-    ),
-    (
-        "alter table model_versions alter promotion_notes set not null",
-        ["column promotion_notes of model_versions: null: expected allowed, found refused"],
-    ),
-    ("alter table artifacts alter name reset (n_distinct)", ["column name of artifacts: options: expected …, found nothing"]),
-    ("alter table artifacts add column extra text", ["column extra of artifacts: expected nothing, found text"]),
-    (
-        """create or replace view policies as
-        select p.* from (select * from promotion_policies) as q, lateral (select null::text) as p(x)""",
-        None,
-    ),
-    (
-        "create or replace rule deaf as on insert to promotion_gates do instead nothing",
-        ["rule deaf on promotion_gates: expected nothing, found CREATE RULE …"],
-    ),
-    (
-        "alter table model_versions enable row level security",
-        ["table model_versions: row level security enabled: expected nothing, found yes"],
-    ),
-    (
-        "create policy some on model_versions for select to atlas_owner using (is_external)",
-        ["policy some on model_versions: expected nothing, found permissive r using (is_external) …"],
-    ),
-    (
-        "create table smuggled () inherits (model_evaluations)",
-        ["table model_evaluations: inherited by: expected nothing, found smuggled"],
-    ),
-    (
-        "create function register_models(models json) returns text language sql as 'select null'",
-        ["function register_models(json): expected nothing, found …"],
-    ),
-    ("create function lower(x integer) returns text language sql as 'select null'", ["function lower(integer): expected nothing, …"]),
-    ("drop view unlinked_models", ["view unlinked_models: expected …, found nothing", "…"]),
-    ("drop function model_card(text)", ["function model_card(text): expected …, found nothing"]),
-    (
-        "alter table model_versions alter created_at set default clock_timestamp()",
-        ["column created_at of model_versions: default: expected now(), found clock_timestamp()"],
-    ),
-    (
-        "alter sequence model_events_event_id_seq cycle",
-        ["sequence model_events_event_id_seq: counting: expected …, found …again and again"],
-    ),
+BLOCKS = Path(__file__).with_name("tampered.txt").read_text(encoding="utf-8").split("\n\n")
+TAMPERED = {block.partition("\n")[0]: re.findall(r"^    (.*)$", block, re.MULTILINE) for block in BLOCKS}
+# Roles are the server's, and other tests use them; and these are in each other's way.
+ONE_BY_ONE = re.compile(
+    "grant atlas_owner|alter role|revoke atlas_reader|drop table|drop view u|alter table (model_events (owner|alter)|artifacts_original drop)"
 )
+
+
+def told(found: list[Difference]) -> list[str]:
+    return [re.sub(r"sha256 [0-9a-f]{32}", "…", str(difference)) for difference in found]
+
+
+def doctor(url: str, *options: str) -> Result:
+    return CliRunner().invoke(main, ["doctor", "--verify", "--url", as_url(url), *options], prog_name="atlas")
+
+
+def builtin(conn: psycopg.Connection) -> frozenset[str]:
+    rows = conn.execute("select proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace")
+    return frozenset(name for (name,) in rows)
+
+
+def test_the_list_has_every_kind_of_tampering():
+    assert len(TAMPERED) == 61
+    assert all(TAMPERED.values())
+
+
+def test_what_was_altered_is_told_line_by_line_and_fails(database_url, conn):
+    assert verify(database_url) == []
+    several = {statement: lines for statement, lines in TAMPERED.items() if not ONE_BY_ONE.match(statement)}
+    conn.execute("set search_path = atlas, pg_temp")
+    for statement in several:
+        conn.execute(statement)
+    result = doctor(database_url, "--json")
+    answer = json.loads(result.stdout)
+    expected = sorted(line for lines in several.values() for line in lines)
+    assert (result.exit_code, answer["ok"]) == (1, False)
+    found = [Difference(**difference) for difference in answer["differences"]]
+    assert sorted(told(found)) == expected
+    lines = [line for line in doctor(database_url).stdout.splitlines() if line.startswith("FAILED catalog: ")]
+    assert [line.removeprefix("FAILED catalog: ") for line in lines] == [str(difference) for difference in found]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("statement", TAMPERED)
+def test_each_is_found_by_itself_and_nothing_else_is(fresh, statement):
+    conn, expected, functions = fresh
+    with conn.transaction(force_rollback=True):
+        conn.execute("set local search_path = atlas, pg_temp")
+        conn.execute(statement)
+        found = read_catalog(conn, "atlas")
+        compared = differences(
+            expected, found, taken_over={}, has_legacy_rows=False, dangling=frozenset(), builtin=functions
+        )
+    assert told(compared) == TAMPERED[statement]
+
+
+@pytest.fixture(scope="module")
+def fresh(template_database: str, new_database) -> Iterator[tuple]:
+    """A connection to a registry, and what a fresh deploy makes there."""
+    with psycopg.connect(new_database(template_database), autocommit=True) as conn:
+        with conn.transaction(force_rollback=True):
+            source = read_source(packaged_folder())
+            expected = _catalog_of_a_fresh_deploy(conn, "atlas", source, Patience())
+        yield conn, expected, builtin(conn)
+
+
+def test_comments_rows_and_other_peoples_tables_are_no_difference(database_url, conn):
+    register(conn, "m", artifact_id="m-1")
+    conn.execute("comment on table artifacts is 'ours'")
+    conn.execute("create table atlas.notes (id integer primary key, note text)")
+    conn.execute("create view public.report as select name from atlas.models")
+    conn.execute("create function atlas.my_report() returns integer language sql as 'select 1'")
+    conn.execute("analyze")
+    result = doctor(database_url)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1] == "ok     catalog: all that stands in atlas is as this version makes it"
+
+
+def test_nothing_of_the_comparison_stays_and_no_writer_waits(database_url, conn, connect):
+    count = """
+        select (select count(*) from pg_namespace), (select count(*) from pg_class), (select count(*) from pg_proc),
+            (select count(*) from pg_default_acl), (select count(*) from atlas.atlas_deployments)
+    """
+    before = conn.execute(count).fetchone()
+    with connect(autocommit=False) as writer:  # holds its locks all the while, and would be waited for
+        register(writer, "m")
+        writer.execute("lock table artifacts, model_versions, registered_models in row exclusive mode")
+        assert verify(database_url) == []
+    assert conn.execute(count).fetchone() == before
+
+
+def test_a_schema_of_any_name_is_compared(empty_database):
+    schema = 'Our "50 %" models'
+    migrate(empty_database, schema=schema)
+    assert verify(empty_database, schema=schema) == []
+    with psycopg.connect(empty_database) as conn:
+        conn.execute("""alter table "Our ""50 %"" models".artifacts disable trigger artifacts_70_require_version""")
+    assert (
+        told(verify(empty_database, schema=schema))
+        == TAMPERED["alter table artifacts disable trigger artifacts_70_require_version"]
+    )
+
+
+OWN_PARTS = """
+create role {role};
+grant select, update on artifacts to {role};
+grant insert on artifacts to public;
+alter table artifacts add column score numeric default 1 check (score > 0);
+alter table artifacts alter created_at set default {now};
+create index by_title on artifacts (title);
+insert into artifacts (id, artifact_type, parent_version_id) values ('a', '{kind}', {parent})
+"""
+
+
+@pytest.mark.parametrize(
+    ("table", "now", "kind", "parent"),
+    [
+        (SQLITE_TABLE, "'2024-05-01'", "model", "'never-was'"),
+        pytest.param(
+            POSTGRES_TABLE.replace("title varchar(200) not null", "title varchar(200)").replace(
+                " references artifacts (id)", ""
+            ),
+            "now()",
+            "dataset",
+            "null",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            SMALL_TABLE.replace(")", ", created_at text, parent_version_id text, title text)"),
+            "null",
+            "model",
+            "null",
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=["sqlite", "postgresql", "small"],
+)
+def test_what_a_table_brought_along_when_it_was_taken_over_is_no_difference_and_what_came_later_is(
+    empty_database, table, now, kind, parent
+):
+    role = f"app_{conninfo_to_dict(empty_database)['dbname']}"
+    catalogue = Catalogue(empty_database)
+    catalogue.run(table)
+    catalogue.run(OWN_PARTS.format(role=role, now=now, kind=kind, parent=parent))
+    catalogue.adopt()
+    try:
+        assert verify(empty_database) == []
+        catalogue.run("call backfill_model_versions()")
+        catalogue.run(f"drop index by_title; revoke select on artifacts from {role}")
+        assert verify(empty_database) == []
+        catalogue.run(
+            f"""
+            alter table artifacts alter created_at set default 'epoch', alter score drop default, drop constraint
+                artifacts_parent_fkey, disable trigger artifacts_20_refuse_truncate;
+            grant delete on artifacts to {role};
+            create index by_score on artifacts (score)
+            """
+        )
+        lines = [
+            "column created_at of artifacts: default: ",
+            "column score of artifacts: default: expected 1, found nothing",
+            "constraint artifacts_parent_fkey on artifacts: expected FOREIGN KEY ",
+            "index by_score on artifacts: expected nothing, found CREATE INDEX ",
+            f"table artifacts: granted to {role}: expected ",
+            "trigger artifacts_20_refuse_truncate on artifacts: fires: expected always, found never (disabled)",
+        ]
+        found = told(verify(empty_database))
+        assert [line for line, begin in zip(found, lines, strict=True) if not line.startswith(begin)] == []
+    finally:
+        catalogue.run(f"drop owned by {role}; drop role {role}")
+        catalogue.close()
+
+
+def test_a_seal_that_was_broken_is_found_as_soon_as_no_legacy_row_waits(legacy_url):
+    assert verify(legacy_url) == []
+    with psycopg.connect(legacy_url, autocommit=True) as conn:
+        conn.execute("alter table atlas.artifacts disable trigger all")
+        conn.execute("delete from atlas.artifacts where metadata_schema_version = 0")
+        conn.execute("alter table atlas.artifacts enable trigger all")
+        left_otherwise = {
+            line.partition(" on ")[0] for line in told(verify(legacy_url)) if line.endswith("on the origin only")
+        }
+        for trigger in left_otherwise:
+            conn.execute(f"alter table atlas.artifacts enable always {trigger}")
+        assert told(verify(legacy_url)) == TAMPERED["alter table artifacts drop constraint artifacts_legacy_sealed"]
+        conn.execute("select atlas.seal_legacy()")
+        assert verify(legacy_url) == []
+
+
+def test_who_cannot_compare_is_told_why(run_doctor_as, database_url, conn):
+    result = run_doctor_as("test_reader")
+    assert result.exit_code == 1
+    assert "FAILED catalog: cannot be compared: the user 'test_reader' is no superuser, and PL/Python" in result.stdout
+    conn.execute("insert into atlas.atlas_deployments (digest) values (repeat('0', 64))")
+    with pytest.raises(MigrationError, match=r"^what stands in the schema atlas was not deployed by this"):
+        verify(database_url)
+    conn.execute(f"alter database {conn.info.dbname} set default_transaction_read_only = on")
+    with pytest.raises(PreflightError, match="transactions are read-only here"):
+        verify(database_url)
+
+
+@pytest.fixture
+def run_doctor_as(database_url):
+    return lambda user: doctor(make_conninfo(database_url, user=user))

@@ -17,6 +17,7 @@ ADOPTED_TABLE = "artifacts"
 _OWNER = "atlas_owner"
 _SEAL = "constraint artifacts_legacy_sealed on artifacts"
 _VALIDATED = "validated"
+_GRANTED = "granted to "
 
 # Who owns something, and who was granted what. One superuser is as good as another: a dump may be restored by a second.
 _OWNED_BY = "case when {owner}.rolsuper then 'a superuser' else {owner}.rolname::text end"
@@ -36,9 +37,15 @@ _GRANTS = """
 """
 
 
+def _digest(text: str) -> str:
+    return f"'sha256 ' || left(encode(sha256(convert_to({text}, 'UTF8')), 'hex'), 32)"
+
+
 def _grants(acl: str, owner: str, kind: str) -> str:
     return _GRANTS.format(acl=acl, owner=owner, kind=kind)
 
+
+_BODY = "replace(concat(f.prosrc, f.probin::text, pg_get_function_sqlbody(f.oid)), %(name)s, %(stands_for)s)"
 
 # Each gives: the object, the table or view that it belongs to, its owner, a property, its value.
 _QUERIES = (
@@ -65,12 +72,15 @@ _QUERIES = (
     from pg_class as c
     inner join pg_roles as w on c.relowner = w.oid
     cross join lateral (
-        select 'kind', c.relkind::text || c.relpersistence::text
+        select
+            'kind',
+            case c.relpersistence when 'u' then 'unlogged ' else '' end || case c.relkind when 'r' then 'table'
+                when 'v' then 'view' when 'S' then 'sequence' when 'c' then 'type' else c.relkind::text end
         union all select 'owner', {_OWNED_BY.format(owner="w")}
         union all select 'row level security', 'forced' where c.relforcerowsecurity
         union all select 'row level security enabled', 'yes' where c.relrowsecurity
         union all select 'options', array_to_string(c.reloptions, ', ') where c.reloptions is not null
-        union all select 'definition', md5(pg_get_viewdef(c.oid, true)) where c.relkind in ('v', 'm')
+        union all select 'definition', {_digest("pg_get_viewdef(c.oid, true)")} where c.relkind in ('v', 'm')
         union all
         select
             'counting',
@@ -200,7 +210,8 @@ _QUERIES = (
     union all
     select format('policy %%s on %%s', y.polname, c.relname), c.relname, null, 'definition',
         format('%%s %%s using (%%s) check (%%s) for %%s',
-            case when y.polpermissive then 'permissive' else 'restrictive' end, y.polcmd, pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid),
+            case when y.polpermissive then 'permissive' else 'restrictive' end, y.polcmd,
+            pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid),
             array(select pg_get_userbyid(u.member) from unnest(y.polroles) as u (member) order by 1))
     from pg_policy as y
     inner join pg_class as c on y.polrelid = c.oid
@@ -239,9 +250,7 @@ _QUERIES = (
         union all
         select
             'body',
-            md5(replace(
-                concat(f.prosrc, f.probin::text, pg_get_function_sqlbody(f.oid)), %(name)s, %(stands_for)s
-            ))
+            {_digest(_BODY)}
         where f.prokind <> 'a'
         union all select 'owner', {_OWNED_BY.format(owner="w")}
         union all {_grants("f.proacl", "f.proowner", "f")}
@@ -305,7 +314,7 @@ class CatalogObject:
 
     def summary(self) -> str:
         """One property that says most about it."""
-        name = next((name for name in ("definition", "type", "kind") if name in self.properties), None)
+        name = next((name for name in ("definition", "type", "counting", "kind") if name in self.properties), None)
         return self.properties[name] if name else ", ".join(f"{key} {value}" for key, value in self.properties.items())
 
 
@@ -396,11 +405,12 @@ def differences(
         # Somebody else's function in the schema is their affair, unless it could be called instead of one of ours.
         return entry.table is None and _function_name(label) in functions | builtin
 
-    gone = {entry.table for label, entry in wanted.items() if label not in found and label == f"table {entry.table}"}
+    whole = {label: entry.table for label, entry in wanted.items() if label.startswith(("table ", "view "))}
+    gone = {table for label, table in whole.items() if label not in found}
     result: list[Difference] = []
     for label in sorted(wanted.keys() | found.keys()):
         here, there = wanted.get(label), found.get(label)
-        if here is not None and here.table in gone and label != f"table {here.table}":
+        if here is not None and here.table in gone and label not in whole:
             continue  # it went with its table
         if here is None and there is not None:
             if belongs(label, there):
@@ -417,7 +427,7 @@ def _kept(
     label: str, taken_over: Mapping[tuple[str, str], str], dangling: frozenset[str]
 ) -> dict[tuple[str, str], str]:
     """What an object of ours may have kept of what it was before; everything else of it was made as anywhere."""
-    kept = {key: value for key, value in taken_over.items() if key[1] == "default" or key[1].startswith("granted to ")}
+    kept = {key: value for key, value in taken_over.items() if key[1] == "default" or key[1].startswith(_GRANTED)}
     return kept | ({(label, _VALIDATED): "no"} if taken_over and label in dangling else {})
 
 
@@ -435,8 +445,18 @@ def _changed(
 ) -> Iterator[Difference]:
     for key in sorted(wanted.keys() | found.keys()):
         here, there = wanted.get(key), found.get(key)
-        if here != there and not (there is not None and known.get((label, key)) == there):
+        if here != there and not _is_kept(key, here, there, known.get((label, key))):
             yield Difference(f"{label}: {key}", here, there)
+
+
+def _is_kept(key: str, wanted: str | None, found: str | None, before: str | None) -> bool:
+    if found is None or before is None:
+        return False
+    if not key.startswith(_GRANTED):
+        return found == before
+    # Some of what was granted before may have been revoked since.
+    least, given, most = (set((value or "").split(", ")) - {""} for value in (wanted, found, before))
+    return least <= given <= most | least
 
 
 def _with_roles(expected: Catalog) -> Catalog:

@@ -34,7 +34,7 @@ from atlas_models.deployment_files import (
     read_source,
 )
 from atlas_models.migration_errors import MigrationError
-from atlas_models.preflight import check_schema_name, check_server
+from atlas_models.preflight import check_schema_name, check_server, check_server_alone
 
 DEFAULT_SCHEMA = "atlas"
 _OWNER = "atlas_owner"
@@ -273,7 +273,7 @@ def verify(
     files = _read(source)
     patience = patience or Patience()
     with _connection(conninfo) as conn, _deploy_lock(conn, patience, lambda _line: None):
-        check_server(conn, schema)
+        check_server_alone(conn)
         if not _applied(conn, schema) or not _plan(conn, schema, files).is_empty:
             raise MigrationError(
                 f"what stands in the schema {schema} was not deployed by this version of Atlas",
@@ -583,16 +583,19 @@ def _apply_once(deploy: _Deploy, plan: _Plan) -> None:
 
 
 def _create_ledger(deploy: _Deploy) -> None:
-    """Creates the schema and the ledger where they are missing."""
+    """Creates the schema and the tables of the ledger where they are missing."""
     conn, schema = deploy.conn, sql.Identifier(deploy.schema)
     conn.execute(deploy.settings)
     if not _fetch_value(conn, "select exists (select from pg_namespace where nspname = %s)", [deploy.schema]):
         conn.execute(sql.SQL("create schema {}").format(schema))
-    if _ledger_exists(conn, deploy.schema, "atlas_migrations"):
-        return
     conn.execute(deploy.settings)
-    conn.execute(
-        """
+    for table, statements in _LEDGER.items():
+        if not _ledger_exists(conn, deploy.schema, table):
+            conn.execute(statements)
+
+
+_LEDGER = {
+    "atlas_migrations": """
         create table atlas_migrations (
             number      integer     not null,
             name        text        not null,
@@ -607,7 +610,8 @@ def _create_ledger(deploy: _Deploy) -> None:
         'Which migrations this schema has had. Written by the migration runner only.';
         comment on column atlas_migrations.sha256 is
         'Checksum of the file as it was applied: an edited file is refused.';
-
+    """,
+    "atlas_deployments": """
         create table atlas_deployments (
             id           bigint      generated always as identity,
             digest       text        not null,
@@ -620,7 +624,8 @@ def _create_ledger(deploy: _Deploy) -> None:
         'Each deploy of the code in sql/; the newest row is what runs. Written by the migration runner only.';
         comment on column atlas_deployments.digest is
         'Checksum over the names and contents of all files of sql/.';
-
+    """,
+    "atlas_adoption": """
         create table atlas_adoption (
             object    text not null,
             property  text not null,
@@ -630,8 +635,8 @@ def _create_ledger(deploy: _Deploy) -> None:
         comment on table atlas_adoption is
         'What the catalog said about a table when it had been taken over: its own columns, defaults, grants and the like
 are no fault. Empty where no table was. Written by the migration runner only, read by atlas doctor --verify.';
-        """
-    )
+    """,
+}
 
 
 def _record(deploy: _Deploy, migration: Migration) -> None:
