@@ -117,7 +117,12 @@ def deployed(database_url: str) -> Iterator[psycopg.Connection]:
         yield conn
 
 
-LEDGER = ["sequence atlas_deployments_id_seq", "table atlas_adoption", "table atlas_deployments", "table atlas_migrations"]
+LEDGER = [
+    "sequence atlas_deployments_id_seq",
+    "table atlas_adoption",
+    "table atlas_deployments",
+    "table atlas_migrations",
+]
 
 
 def test_every_migration_has_a_way_down_and_they_stand_from_the_last_to_the_first():
