@@ -176,9 +176,11 @@ def test_a_synchronous_standby_is_read_and_takes_over_without_losing_what_was_ac
         with as_reader(f"{standby.url}/postgres") as reader:
             assert reader.execute("select pg_is_in_recovery()").fetchone() == (True,)
             read_everything(reader)
-        with psycopg.connect(f"{standby.url}/postgres", autocommit=True) as conn:
-            with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
-                register(conn, "risk")
+        with (
+            psycopg.connect(f"{standby.url}/postgres", autocommit=True) as conn,
+            pytest.raises(psycopg.errors.ReadOnlySqlTransaction),
+        ):
+            register(conn, "risk")
         with pytest.raises(PreflightError, match="the server is a standby, which cannot be written"):
             verify(f"{standby.url}/postgres")
 
