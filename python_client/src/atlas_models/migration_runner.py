@@ -576,6 +576,9 @@ def _apply_once(deploy: _Deploy, plan: _Plan) -> None:
         _record(deploy, migration)
     if plan.deploy_code:
         deploy.progress(f"code: {len(deploy.source.code)} files of sql/")
+        first = next((file.name for file in deploy.source.code if SUPERUSER not in file.directives), None)
+        if first is not None:
+            _require_role(deploy.conn, _OWNER, f"sql/{first}")
         for file in deploy.source.code:
             role = None if SUPERUSER in file.directives else _OWNER
             _run_file(deploy, file, f"sql/{file.name}", role=role)
@@ -688,22 +691,20 @@ def _file_settings(conn: Connection, schema: str, patience: Patience) -> sql.Com
 def _run_file(deploy: _Deploy, file: SourceFile, label: str, *, role: str | None) -> None:
     conn = deploy.conn
     with _explained(label, file.text):
-        conn.execute(deploy.settings)
-        if role is not None:
-            _become(conn, role, label)
+        # Few journeys to the server for each file: writers wait for all of them, once a migration holds a lock.
+        become = sql.SQL("") if role is None else sql.SQL("; set local role {}").format(sql.Identifier(role))
+        conn.execute(deploy.settings + become)
         conn.execute(file.text.encode())
         # A deferred check that waits for COMMIT would blame no file, and block an ALTER TABLE of the next one.
-        conn.execute("set constraints all immediate")
-        conn.execute("reset session authorization; reset role")
+        conn.execute("set constraints all immediate; reset session authorization; reset role")
 
 
-def _become(conn: Connection, role: str, label: str) -> None:
+def _require_role(conn: Connection, role: str, label: str) -> None:
     if not _fetch_value(conn, "select exists (select from pg_roles where rolname = %s)", [role]):
         raise MigrationError(
             f"{label} runs as the role {role}, which does not exist",
             hint=f"a migration creates it; a file that must run as the superuser says '-- atlas: {SUPERUSER}'",
         )
-    conn.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
 
 
 # --- after the transaction ------------------------------------------------------------------------------------------
