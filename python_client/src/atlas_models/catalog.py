@@ -260,7 +260,13 @@ _QUERIES = (
     # What is granted by itself on what will be made.
     """
     select
-        format('default privileges of %%s for %%s', pg_get_userbyid(d.defaclrole), d.defaclobjtype),
+        format(
+            'default privileges of %%s for %%s%%s',
+            pg_get_userbyid(d.defaclrole),
+            case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+                when 'T' then 'types' else d.defaclobjtype::text end,
+            case when d.defaclnamespace <> 0 then ' of the schema' else '' end
+        ),
         null, null, g.property, g.value
     from pg_default_acl as d
     cross join lateral (

@@ -303,6 +303,8 @@ def _catalog_of_a_fresh_deploy(conn: Connection, schema: str, source: Source, pa
     beside = f"atlas_verify_{uuid.uuid4().hex[:12]}"
     deploy = _Deploy(conn, beside, source, patience, lambda _line: None)
     numbered = [migration for migration in source.migrations if migration.index_name is None]
+    # Default privileges of the database would be granted there, too, and be taken for expected.
+    conn.execute("delete from pg_catalog.pg_default_acl where defaclnamespace = 0")
     try:
         _apply_once(deploy, _Plan(tuple(numbered), (), deploy_code=True))
         conn.execute(deploy.settings)
