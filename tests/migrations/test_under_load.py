@@ -158,6 +158,8 @@ def deploys(url: str, sources: dict[int, Path], folder: Path) -> Iterator[Step]:
 
     for number in sorted(sources)[1:]:
         yield step(MIGRATIONS[number - 1], lambda number=number: migrate(url, source=sources[number]))
+    if len(sources) < 3:
+        return
     changed = shutil.copytree(packaged_folder(), folder / "changed", ignore=only_the_sources)
     file = changed / "sql" / "30_api" / "register_model.sql"
     file.write_text(file.read_text() + "\n-- changed\n")
