@@ -212,7 +212,10 @@ _QUERIES = (
         format('%%s %%s using (%%s) check (%%s) for %%s',
             case when y.polpermissive then 'permissive' else 'restrictive' end, y.polcmd,
             pg_get_expr(y.polqual, y.polrelid), pg_get_expr(y.polwithcheck, y.polrelid),
-            array(select pg_get_userbyid(u.member) from unnest(y.polroles) as u (member) order by 1))
+            array(
+                select case when u.member = 0 then 'everybody' else pg_get_userbyid(u.member)::text end
+                from unnest(y.polroles) as u (member) order by 1
+            ))
     from pg_policy as y
     inner join pg_class as c on y.polrelid = c.oid
     where c.relnamespace = %(oid)s
