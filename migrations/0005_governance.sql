@@ -1,7 +1,11 @@
 -- Evaluations, gates and policies that a promotion must meet, and the history of everything that changes.
 -- Why: who put a version into production, on what evidence, who approved it and what was there before can be asked for ever after.
--- Locks: ACCESS EXCLUSIVE on artifacts and model_versions for the triggers bound here, no longer than this
--- transaction, in which one event is written for each version that is there. Ways down: docs/migrations.md.
+-- Locks: EXCLUSIVE on registered_models, then SHARE ROW EXCLUSIVE on artifacts and model_versions for what is bound here, no longer than
+-- this transaction, in which one event is written for each version that is there. Ways down: docs/migrations.md.
+
+-- Before anything is read or bound: whoever writes versions comes through this table first, so behind this lock nobody is half-way
+-- through the others, neither to deadlock with nor to be overlooked.
+lock table registered_models in exclusive mode;
 
 -- The history is kept from its writers: atlas_owner may add to it (sql/90_privileges.sql says in which columns) and neither change it
 -- nor take its guards away. So it belongs to the superuser who deploys.

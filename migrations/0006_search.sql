@@ -1,7 +1,11 @@
 -- What search_models() reads: one narrow row for each model version, and one for each metric of it, kept by triggers.
 -- Why: a question joins facts of two tables and of a JSON document; at a million versions only prepared rows answer it at once.
--- Locks: SHARE ROW EXCLUSIVE on artifacts and model_versions, no longer than this transaction, which fills the new tables: some
--- minutes for a million versions. Ways down: docs/migrations.md.
+-- Locks: EXCLUSIVE on registered_models, then SHARE ROW EXCLUSIVE on artifacts and model_versions, no longer than this transaction,
+-- which fills the new tables: some minutes for a million versions. Ways down: docs/migrations.md.
+
+-- Before anything is read or bound: whoever writes versions comes through this table first, so behind this lock nobody is half-way
+-- through the others, neither to deadlock with nor to be overlooked.
+lock table registered_models in exclusive mode;
 
 set local role atlas_owner;
 

@@ -12,7 +12,7 @@ WITHOUT_SEARCH_PATH = {
     "jsonb_matches_schema": "its body is bound to what it calls when it is created",
 }
 # The runner's own tables carry a comment each, their columns one where the name does not say it all.
-LEDGER = ["atlas_deployments", "atlas_migrations"]
+LEDGER = ["atlas_adoption", "atlas_deployments", "atlas_migrations"]
 
 
 def names(conn, query: str, parameters: list | None = None) -> list[str]:
@@ -130,6 +130,7 @@ artifacts artifacts_pkey
 artifacts artifacts_row_complete
 artifacts artifacts_superseded_by_fkey
 artifacts_original artifacts_original_pkey
+atlas_adoption atlas_adoption_pkey
 atlas_deployments atlas_deployments_digest_is_hexadecimal
 atlas_deployments atlas_deployments_pkey
 atlas_migrations atlas_migrations_number_is_positive

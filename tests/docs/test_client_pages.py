@@ -28,12 +28,14 @@ def test_the_blocks_of_the_python_page_print_what_it_shows(database_url, conn, m
         assert printed.getvalue() == shown.text
 
 
-def test_the_session_of_the_page_about_the_command_prints_what_it_shows(database_url, conn):
+def test_the_sessions_of_the_page_about_the_command_print_what_they_show(database_url, conn):
     for number in (1, 2):
         parent = {"parent_version_id": "churn-1"} if number == 2 else {}
         register(conn, "churn", artifact_id=f"churn-{number}", **parent)
-    (session,) = [block.text for block in blocks("docs/cli.md") if block.language == "console"]
-    assert type_again(session, as_url(database_url)) == steps(session)
+    sessions = [block.text for block in blocks("docs/cli.md") if block.language == "console"]
+    assert len(sessions) == 2
+    for session in sessions:
+        assert type_again(session, as_url(database_url)) == steps(session)
 
 
 def test_the_line_that_switches_completion_on_does(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -13,17 +12,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
-from testing.common.database import get_unused_port
 
 from atlas_models import migration_runner, server_engine
 from atlas_models.migration_errors import MigrationError
-from atlas_models.server_programs import find_or_install, process_arguments, server_user
+from atlas_models.server_programs import find_or_install
 from commands import as_url, atlas
 from conftest import Server
 from factories import register
 from printed_sessions import ROOT, follow, matches, steps
-from waiting import wait_until
+from standbys import StandbyFolder
 
 FIELDS = "docs/howto/schema_fields.md"
 SOMETHING_MISSING = "## When something is missing"
@@ -79,37 +76,19 @@ def test_a_dump_is_restored_on_a_new_server_and_stops_where_something_is_missing
         assert conn.execute("select count(*) from atlas.artifacts").fetchone() == (0,)
 
 
-class Standby:
-    """The standby of the page: its folder, and what is different where two servers share a machine."""
-
-    def __init__(self, primary: str, engine: Path, folder: Path) -> None:
-        self.folder = folder
-        self.url = f"postgresql://postgres@127.0.0.1:{get_unused_port()}"
-        self._primary = primary
-        user = server_user()
-        self._as_server = process_arguments(engine, user) | {"cwd": folder}
-        if user is not None:
-            os.chown(folder, user.uid, user.gid)
+class TypedStandby(StandbyFolder):
+    """The standby of the page, which the page's own commands make."""
 
     def process(self, command: str) -> dict[str, Any]:
         """Before a command of the page: waits for what a person would wait for; gives what is different for it."""
-        data = self.folder / "standby"
-        if command.startswith("pg_ctl start") and "listen_addresses" not in (data / "postgresql.auto.conf").read_text():
-            with (data / "postgresql.auto.conf").open("a") as file:
-                file.write(f"listen_addresses = '127.0.0.1'\nport = {conninfo_to_dict(self.url)['port']}\n")
-                file.write(f"unix_socket_directories = '{self.folder}'\nmax_connections = 200\nfsync = off\n")
+        if command.startswith("pg_ctl start"):
+            self.configure("fsync = off")
         if "pg_stat_replication" in command:
-            with psycopg.connect(f"{self._primary}/postgres", autocommit=True) as conn:
-                streaming = """
-                    select count(*) from pg_stat_replication
-                    where state = 'streaming'
-                        and (sync_state = 'sync') = (current_setting('synchronous_standby_names') <> '')
-                """
-                wait_until(lambda: conn.execute(streaming).fetchone() == (1,), "the standby to stream")
+            self.wait_for_streaming()
         if not command.startswith(("pg_basebackup", "pg_ctl")):
             return {}
-        environment = {"PATH": f"{find_or_install(print).folder}:/usr/bin:/bin", "PRIMARY": self._primary}
-        return self._as_server | {"env": self._as_server["env"] | environment}
+        environment = {"PATH": f"{find_or_install(print).folder}:/usr/bin:/bin", "PRIMARY": self.primary}
+        return self.as_server | {"env": self.as_server["env"] | environment}
 
     def stop(self) -> None:
         command = "pg_ctl stop --pgdata=standby --mode=immediate --silent"
@@ -117,9 +96,9 @@ class Standby:
 
 
 @pytest.fixture
-def standby(new_server: str, engine: Path) -> Iterator[Standby]:
+def standby(new_server: str, engine: Path) -> Iterator[TypedStandby]:
     folder = Path(tempfile.mkdtemp(prefix="atlas-test-standby-"))
-    made = Standby(new_server, engine, folder)
+    made = TypedStandby(new_server, engine, folder)
     yield made
     made.stop()
     shutil.rmtree(folder)

@@ -1,15 +1,23 @@
-"""A dump brings back every row, in any order of restoring, and a registry that goes on working."""
+"""A dump brings back every row, in any order of restoring, and a registry that goes on working.
+
+On the same server first, and, as the long form, on a new one that has had nothing but the roles.
+"""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from atlas_models import server_engine
+from atlas_models.migration_runner import verify
 from atlas_models.server_programs import ServerPrograms, find_or_install
+from conftest import Server
 from factories import Registered, external_metadata, internal_metadata, register, register_many
 from refusals import refused
 
@@ -60,8 +68,7 @@ def restored(
     request: pytest.FixtureRequest, filled: str, empty_database: str, programs: ServerPrograms, tmp_path: Path
 ) -> Iterator[psycopg.Connection]:
     """A connection to a new database that the dump of the filled one was restored into."""
-    restore = {"plain": restore_plain, "custom": restore_custom}[request.param]
-    restore(programs, filled, empty_database, tmp_path / "dump")
+    RESTORE[request.param](programs, filled, empty_database, tmp_path / "dump")
     with psycopg.connect(empty_database, autocommit=True) as conn:
         conn.execute("set search_path = atlas, public")
         yield conn
@@ -83,6 +90,18 @@ def restore_custom(programs: ServerPrograms, source: str, target: str, file: Pat
     run(programs.program("pg_restore"), "--jobs=2", "--exit-on-error", "--dbname", target, str(file))
 
 
+def restore_directory(programs: ServerPrograms, source: str, target: str, folder: Path) -> None:
+    run(programs.program("pg_dump"), "--format=directory", "--jobs=2", "--file", str(folder), source)
+    run(programs.program("pg_restore"), "--jobs=2", "--exit-on-error", "--dbname", target, str(folder))
+
+
+RESTORE: dict[str, Callable[[ServerPrograms, str, str, Path], None]] = {
+    "plain": restore_plain,
+    "custom": restore_custom,
+    "directory": restore_directory,
+}
+
+
 def dump(programs: ServerPrograms, url: str) -> str:
     """A plain dump as text, without the random token that newer versions of pg_dump write."""
     program = programs.program("pg_dump")
@@ -93,17 +112,23 @@ def dump(programs: ServerPrograms, url: str) -> str:
 both_ways = pytest.mark.parametrize("restored", ["plain", "custom"], indirect=True)
 
 
-@both_ways
+@pytest.mark.parametrize("restored", ["plain", "custom", "directory"], indirect=True)
 def test_every_row_comes_back_and_the_second_dump_equals_the_first(
     restored: psycopg.Connection, filled: str, empty_database: str, programs: ServerPrograms
 ) -> None:
     rows = restored.execute("select (select count(*) from artifacts), (select count(*) from model_versions)")
     assert rows.fetchall() == [(206, 205)]
     assert dump(programs, empty_database) == dump(programs, filled)
+    assert verify(empty_database) == []
 
 
 @both_ways
 def test_a_restored_registry_goes_on_counting_promoting_and_refusing(restored: psycopg.Connection) -> None:
+    count_promote_and_refuse(restored)
+
+
+def count_promote_and_refuse(restored: psycopg.Connection) -> None:
+    """What a registry does, on what the fixture ``filled`` laid down."""
     assert register(restored, "churn", artifact_id="new", parent_version_id="m6") == Registered("new", 6, True)
     again = register(
         restored,
@@ -167,3 +192,70 @@ def test_no_constraint_comes_back_unvalidated_and_no_trigger_disarmed(
     assert restored.execute(guards).fetchall() == conn.execute(guards).fetchall()
     unvalidated = "select count(*) from pg_constraint where connamespace = 'atlas'::regnamespace and not convalidated"
     assert restored.execute(unvalidated).fetchall() == [(0,)]
+
+
+# --- on a new server --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="atlas-test-engine-"))
+    server_engine.install(folder)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def new_server(engine: Path) -> Iterator[Server]:
+    """Another server, with the engine, on which nothing has been deployed."""
+    with Server(find_or_install(print), engine) as server:
+        yield server
+
+
+def move(way: str, programs: ServerPrograms, source: str, server: Server, folder: Path) -> str:
+    """Restores a database on a new server, the roles first; the URL of what was made there."""
+    maintenance, target = server.url(database="postgres"), server.url(database="moved")
+    # Of the roles, the new server has its superuser already.
+    roles = run(programs.program("pg_dumpall"), "--roles-only", "--dbname", source)
+    (folder / "roles.sql").write_text(roles.replace("CREATE ROLE postgres;\n", ""))
+    run(programs.program("psql"), "-qX", "-v", "ON_ERROR_STOP=1", "-f", str(folder / "roles.sql"), maintenance)
+    with psycopg.connect(maintenance, autocommit=True) as conn:
+        conn.execute("create database moved template template0")
+    RESTORE[way](programs, source, target, folder / "dump")
+    return target
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", RESTORE)
+def test_a_fresh_registry_moves_to_a_new_server(way, filled, new_server, programs, tmp_path) -> None:
+    target = move(way, programs, filled, new_server, tmp_path)
+    assert dump(programs, target) == dump(programs, filled)
+    assert verify(target) == []
+    with psycopg.connect(target, autocommit=True, options="-c search_path=atlas,public") as conn:
+        assert conn.execute("select count(*) from models").fetchone() == (205,)
+        count_promote_and_refuse(conn)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", RESTORE)
+def test_a_catalogue_that_was_taken_over_moves_to_a_new_server(
+    way, backfilled_url, new_server, programs, tmp_path
+) -> None:
+    target = move(way, programs, backfilled_url, new_server, tmp_path)
+    assert dump(programs, target) == dump(programs, backfilled_url)
+    assert verify(target) == []
+    with psycopg.connect(target, autocommit=True, options="-c search_path=atlas,public") as conn:
+        assert conn.execute("select count(*) from artifacts_original").fetchone() == (6,)
+        waiting = conn.execute("select artifact_id from backfill_reviews order by artifact_id").fetchall()
+        assert waiting == [("drift-1",), ("drift-2",), ("ode-1",)]
+        conn.execute("select resolve_backfill_review('ode-1', '{\"parameter_count\": 31}', 'counted again')")
+        assert register(conn, "Risk", artifact_id="risk-2", parent_version_id="risk-1").version_number == 2
+        conn.execute("select promote_model('risk-2', override_reason => 'a trial')")
+        history = conn.execute("select artifact_id, action from model_history('Risk') order by event_id").fetchall()
+        assert history == [
+            ("risk-1", "adopted"),
+            ("risk-1", "promoted"),
+            ("risk-2", "registered"),
+            ("risk-1", "superseded"),
+            ("risk-2", "promoted"),
+        ]

@@ -62,7 +62,14 @@ def test_a_deploy_killed_half_way_leaves_nothing_and_the_next_one_completes(empt
         assert tables(empty_database) == []
         holder.rollback()
     assert migrate(empty_database, source=tree.folder).applied == ("0001_things", "0002_waits")
-    assert tables(empty_database) == ["atlas_deployments", "atlas_migrations", "half", "rest", "things"]
+    assert tables(empty_database) == [
+        "atlas_adoption",
+        "atlas_deployments",
+        "atlas_migrations",
+        "half",
+        "rest",
+        "things",
+    ]
 
 
 def test_a_session_that_the_server_ends_is_one_clear_error(empty_database, tree):

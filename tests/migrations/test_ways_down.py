@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from atlas_models.deployment_files import packaged_folder
-from atlas_models.migration_runner import _LOCK_KEY, migrate
+from atlas_models.migration_runner import _LOCK_KEY, migrate, verify
 from factories import internal_metadata
 
 PAGE = packaged_folder() / "docs" / "migrations.md"
@@ -117,7 +117,12 @@ def deployed(database_url: str) -> Iterator[psycopg.Connection]:
         yield conn
 
 
-LEDGER = ["sequence atlas_deployments_id_seq", "table atlas_deployments", "table atlas_migrations"]
+LEDGER = [
+    "sequence atlas_deployments_id_seq",
+    "table atlas_adoption",
+    "table atlas_deployments",
+    "table atlas_migrations",
+]
 
 
 def test_every_migration_has_a_way_down_and_they_stand_from_the_last_to_the_first():
@@ -247,6 +252,7 @@ def test_what_stays_can_be_dropped_when_nothing_else_needs_it(deployed):
 def test_the_history_of_deploys_survives_and_tells_that_the_code_was_taken_away(deployed, database_url):
     go_down(deployed, STEPS)
     migrate(database_url)
+    assert verify(database_url) == []
     digests = [row[0] for row in deployed.execute("select digest from atlas_deployments order by id")]
     assert digests == [digests[0], "0" * 64, digests[0]]
 

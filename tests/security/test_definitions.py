@@ -119,7 +119,7 @@ def test_the_owner_role_owns_every_table_and_view_but_the_ledger_and_the_history
         where c.relnamespace = 'atlas'::regnamespace and c.relkind = any('{r,v,m,p}') and r.rolname <> 'atlas_owner'
         order by c.relname
     """
-    assert names(superuser, query) == ["atlas_deployments", "atlas_migrations", "model_events"]
+    assert names(superuser, query) == ["atlas_adoption", "atlas_deployments", "atlas_migrations", "model_events"]
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -8,7 +8,9 @@ step by itself; a run that is interrupted anywhere is completed by the next one.
 from __future__ import annotations
 
 import random
+import re
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +23,7 @@ from psycopg.rows import TupleRow
 
 from atlas_models import adoption
 from atlas_models.adoption import Adoption, Dangling
+from atlas_models.catalog import ADOPTED_TABLE, Catalog, Difference, differences, read_catalog
 from atlas_models.connections import connect, notice_lost_clients
 from atlas_models.deployment_files import (
     SUPERUSER,
@@ -31,7 +34,7 @@ from atlas_models.deployment_files import (
     read_source,
 )
 from atlas_models.migration_errors import MigrationError
-from atlas_models.preflight import check_schema_name, check_server
+from atlas_models.preflight import check_schema_name, check_server, check_server_alone
 
 DEFAULT_SCHEMA = "atlas"
 _OWNER = "atlas_owner"
@@ -240,6 +243,91 @@ def status(conninfo: str, *, schema: str = DEFAULT_SCHEMA, source: Source | Path
             unvalidated,
             dangling,
         )
+
+
+def verify(
+    conninfo: str,
+    *,
+    schema: str = DEFAULT_SCHEMA,
+    source: Source | Path | None = None,
+    patience: Patience | None = None,
+) -> list[Difference]:
+    """Compares what stands in a database with what this source makes there, object by object; changes nothing.
+
+    The same migrations and the same code are deployed into an empty schema beside it, in a transaction that is rolled
+    back. So what is expected comes from the files, and nobody who may write the database can have prepared it.
+
+    Args:
+        conninfo: Connection URL of a superuser, on a server that can be written.
+        schema: The schema.
+        source: A folder with migrations/ and sql/ in it; the package's own by default.
+        patience: How long to wait for a deploy that is running.
+
+    Returns:
+        What differs; empty when all is as it was made. Rows are not looked at.
+
+    Raises:
+        MigrationError: It cannot be compared: the database is behind the source, or cannot be deployed to.
+    """
+    check_schema_name(schema)
+    files = _read(source)
+    patience = patience or Patience()
+    with _connection(conninfo) as conn, _deploy_lock(conn, patience, lambda _line: None):
+        check_server_alone(conn)
+        if not _applied(conn, schema) or not _plan(conn, schema, files).is_empty:
+            raise MigrationError(
+                f"what stands in the schema {schema} was not deployed by this version of Atlas",
+                hint="atlas migrate brings it up to date; or compare it with the version that deployed it",
+            )
+        with conn.transaction(force_rollback=True):
+            # What is there first: a deploy sets the default privileges of atlas_owner, wherever it goes.
+            found = read_catalog(conn, schema)
+            taken_over = _taken_over(conn, schema)
+            dangling = frozenset(
+                f"constraint {waiting.constraint} on {waiting.table}" for waiting in _unvalidated(conn, schema)[1]
+            )
+            legacy = sql.SQL("select exists (select from {} where metadata_schema_version = 0)")
+            has_legacy_rows = "column metadata_schema_version of artifacts" in found and bool(
+                _fetch_value(conn, legacy.format(sql.Identifier(schema, ADOPTED_TABLE)))
+            )
+            names = conn.execute("select distinct proname from pg_proc where pronamespace = 'pg_catalog'::regnamespace")
+            builtin = frozenset(str(name) for (name,) in names)
+            expected = _catalog_of_a_fresh_deploy(conn, schema, files, patience)
+    return differences(
+        expected, found, taken_over=taken_over, has_legacy_rows=has_legacy_rows, dangling=dangling, builtin=builtin
+    )
+
+
+def _catalog_of_a_fresh_deploy(conn: Connection, schema: str, source: Source, patience: Patience) -> Catalog:
+    """Deploys a source into an empty schema and reads its catalog, in a transaction that the caller rolls back."""
+    beside = f"atlas_verify_{uuid.uuid4().hex[:12]}"
+    deploy = _Deploy(conn, beside, source, patience, lambda _line: None)
+    numbered = [migration for migration in source.migrations if migration.index_name is None]
+    # Default privileges of the database would be granted there, too, and be taken for expected.
+    conn.execute("delete from pg_catalog.pg_default_acl where defaclnamespace = 0")
+    try:
+        _apply_once(deploy, _Plan(tuple(numbered), (), deploy_code=True))
+        conn.execute(deploy.settings)
+        for migration in source.migrations:
+            if migration.index_name is not None:  # on empty tables, and in a transaction
+                conn.execute(re.sub(r"(?i)\bconcurrently\b", "", migration.file.text, count=1).encode())
+        for waiting in _unvalidated(conn, beside)[0]:
+            conn.execute(
+                sql.SQL("alter table {} validate constraint {}").format(
+                    sql.Identifier(beside, waiting.table), sql.Identifier(waiting.constraint)
+                )
+            )
+    except _TransientError as error:
+        raise error.final_error(1) from error
+    return read_catalog(conn, beside, stands_for=schema)
+
+
+def _taken_over(conn: Connection, schema: str) -> dict[tuple[str, str], str]:
+    """Reads what a table brought along when it was taken over."""
+    if not _ledger_exists(conn, schema, "atlas_adoption"):
+        return {}
+    query = sql.SQL("select object, property, value from {}").format(sql.Identifier(schema, "atlas_adoption"))
+    return {(label, key): value for label, key, value in conn.execute(query)}
 
 
 def _read(source: Source | Path | None) -> Source:
@@ -452,6 +540,7 @@ def _apply(deploy: _Deploy, plan: _Plan, *, dry_run: bool) -> _Outcome:
                     locked_at = time.monotonic()
                 _apply_once(deploy, plan)
                 if is_adoption:
+                    _record_adoption(deploy)
                     outcome.adopted = adoption.outcome(deploy.conn, deploy.schema)
                 if dry_run:
                     outcome.dangling = _unvalidated(deploy.conn, deploy.schema)[1]
@@ -489,6 +578,9 @@ def _apply_once(deploy: _Deploy, plan: _Plan) -> None:
         _record(deploy, migration)
     if plan.deploy_code:
         deploy.progress(f"code: {len(deploy.source.code)} files of sql/")
+        first = next((file.name for file in deploy.source.code if SUPERUSER not in file.directives), None)
+        if first is not None:
+            _require_role(deploy.conn, _OWNER, f"sql/{first}")
         for file in deploy.source.code:
             role = None if SUPERUSER in file.directives else _OWNER
             _run_file(deploy, file, f"sql/{file.name}", role=role)
@@ -496,16 +588,19 @@ def _apply_once(deploy: _Deploy, plan: _Plan) -> None:
 
 
 def _create_ledger(deploy: _Deploy) -> None:
-    """Creates the schema and the ledger where they are missing."""
+    """Creates the schema and the tables of the ledger where they are missing."""
     conn, schema = deploy.conn, sql.Identifier(deploy.schema)
     conn.execute(deploy.settings)
     if not _fetch_value(conn, "select exists (select from pg_namespace where nspname = %s)", [deploy.schema]):
         conn.execute(sql.SQL("create schema {}").format(schema))
-    if _ledger_exists(conn, deploy.schema, "atlas_migrations"):
-        return
     conn.execute(deploy.settings)
-    conn.execute(
-        """
+    for table, statements in _LEDGER.items():
+        if not _ledger_exists(conn, deploy.schema, table):
+            conn.execute(statements)
+
+
+_LEDGER = {
+    "atlas_migrations": """
         create table atlas_migrations (
             number      integer     not null,
             name        text        not null,
@@ -520,7 +615,8 @@ def _create_ledger(deploy: _Deploy) -> None:
         'Which migrations this schema has had. Written by the migration runner only.';
         comment on column atlas_migrations.sha256 is
         'Checksum of the file as it was applied: an edited file is refused.';
-
+    """,
+    "atlas_deployments": """
         create table atlas_deployments (
             id           bigint      generated always as identity,
             digest       text        not null,
@@ -533,8 +629,19 @@ def _create_ledger(deploy: _Deploy) -> None:
         'Each deploy of the code in sql/; the newest row is what runs. Written by the migration runner only.';
         comment on column atlas_deployments.digest is
         'Checksum over the names and contents of all files of sql/.';
-        """
-    )
+    """,
+    "atlas_adoption": """
+        create table atlas_adoption (
+            object    text not null,
+            property  text not null,
+            value     text not null,
+            constraint atlas_adoption_pkey primary key (object, property)
+        );
+        comment on table atlas_adoption is
+        'What the catalog said about a table when it had been taken over: its own columns, defaults, grants and the like
+are no fault. Empty where no table was. Written by the migration runner only, read by atlas doctor --verify.';
+    """,
+}
 
 
 def _record(deploy: _Deploy, migration: Migration) -> None:
@@ -543,6 +650,16 @@ def _record(deploy: _Deploy, migration: Migration) -> None:
         sql.Identifier(deploy.schema, "atlas_migrations"), migration.number, migration.name, migration.file.sha256
     )
     deploy.conn.execute(query)
+
+
+def _record_adoption(deploy: _Deploy) -> None:
+    table = sql.Identifier(deploy.schema, "atlas_adoption")
+    deploy.conn.execute(sql.SQL("delete from {}").format(table))
+    for label, entry in read_catalog(deploy.conn, deploy.schema).items():
+        if entry.table == ADOPTED_TABLE or label == "the schema":
+            for key, value in entry.properties.items():
+                query = sql.SQL("insert into {} (object, property, value) values ({}, {}, {})")
+                deploy.conn.execute(query.format(table, label, key, value))
 
 
 def _record_deployment(deploy: _Deploy) -> None:
@@ -576,22 +693,20 @@ def _file_settings(conn: Connection, schema: str, patience: Patience) -> sql.Com
 def _run_file(deploy: _Deploy, file: SourceFile, label: str, *, role: str | None) -> None:
     conn = deploy.conn
     with _explained(label, file.text):
-        conn.execute(deploy.settings)
-        if role is not None:
-            _become(conn, role, label)
+        # Few journeys to the server for each file: writers wait for all of them, once a migration holds a lock.
+        become = sql.SQL("") if role is None else sql.SQL("; set local role {}").format(sql.Identifier(role))
+        conn.execute(deploy.settings + become)
         conn.execute(file.text.encode())
         # A deferred check that waits for COMMIT would blame no file, and block an ALTER TABLE of the next one.
-        conn.execute("set constraints all immediate")
-        conn.execute("reset session authorization; reset role")
+        conn.execute("set constraints all immediate; reset session authorization; reset role")
 
 
-def _become(conn: Connection, role: str, label: str) -> None:
+def _require_role(conn: Connection, role: str, label: str) -> None:
     if not _fetch_value(conn, "select exists (select from pg_roles where rolname = %s)", [role]):
         raise MigrationError(
             f"{label} runs as the role {role}, which does not exist",
             hint=f"a migration creates it; a file that must run as the superuser says '-- atlas: {SUPERUSER}'",
         )
-    conn.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
 
 
 # --- after the transaction ------------------------------------------------------------------------------------------

@@ -167,18 +167,37 @@ def check_server(conn: psycopg.Connection[TupleRow], schema: str, *, schema_is_c
     Raises:
         PreflightError: Something is missing; all of it is listed. Nothing has been changed.
     """
-    server = _ask(conn)
-    findings = _server_findings(server)
-    if server.can_try_plpython:
-        findings += _engine_findings(conn)
+    findings = _all_server_findings(conn)
     if not _is_begun(conn, schema):
         findings += _foreign_relation_findings(conn, schema)
     findings += _writable_schema_findings(conn, schema)
     findings += _planted_code_findings(conn, schema)
     if not schema_is_chosen:
         findings += _other_catalogue_findings(conn, schema)
+    _refuse(findings)
+
+
+def check_server_alone(conn: psycopg.Connection[TupleRow]) -> None:
+    """Checks what a deploy needs of the server and the user, whatever stands in the schema.
+
+    Args:
+        conn: An idle connection in autocommit mode.
+
+    Raises:
+        PreflightError: Something is missing; all of it is listed. Nothing has been changed.
+    """
+    _refuse(_all_server_findings(conn))
+
+
+def _refuse(findings: list[_Finding]) -> None:
     if findings:
         raise PreflightError([(finding.problem, finding.remedy) for finding in findings])
+
+
+def _all_server_findings(conn: psycopg.Connection[TupleRow]) -> list[_Finding]:
+    server = _ask(conn)
+    findings = _server_findings(server)
+    return findings + _engine_findings(conn) if server.can_try_plpython else findings
 
 
 def _ask(conn: psycopg.Connection[TupleRow]) -> _Server:

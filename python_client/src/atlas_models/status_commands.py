@@ -13,6 +13,7 @@ from psycopg import sql
 from psycopg.rows import TupleRow
 
 from atlas_models import backfill_run, migration_runner, offline_validation
+from atlas_models.catalog import Difference
 from atlas_models.command_line import (
     database_url,
     exit_codes,
@@ -24,7 +25,7 @@ from atlas_models.command_line import (
 )
 from atlas_models.connections import connect, describe
 from atlas_models.errors import AtlasError, database_errors
-from atlas_models.migration_errors import MigrationError
+from atlas_models.migration_errors import MigrationError, PreflightError
 from atlas_models.output import Column, show_json, show_rows
 from atlas_models.preflight import MINIMUM_SERVER_VERSION
 from atlas_models.registry import Registry
@@ -46,6 +47,7 @@ _DOCTOR_EPILOG = """\b
 Examples:
   atlas doctor
   atlas doctor --url postgresql://postgres@db.example.org/atlas
+  atlas doctor --verify
   atlas doctor --json | jq -r '.checks[] | select(.result != "ok") | .remedy'
 
 """ + exit_codes("nothing is in the way; a warning is no failure", "a check failed")
@@ -128,18 +130,26 @@ class Check:
 @click.command(epilog=_DOCTOR_EPILOG, short_help="Which database, and whether all is in order.")
 @url_option
 @schema_option
+@click.option(
+    "--verify",
+    is_flag=True,
+    help="Compare tables, functions, triggers, grants … with what this version makes; needs a superuser.",
+)
 @json_option
 @one_line_errors
-def doctor(url: str | None, schema: str, as_json: bool) -> None:
+def doctor(url: str | None, schema: str, verify: bool, as_json: bool) -> None:
     """Says which database the commands work on and why, and checks all that the registry needs there.
 
     The server and its version, PL/Python and the validation engine, whether the code is deployed and current, what the
-    connected role may do, whether the registry is sealed, and what waits for a person. It changes nothing.
+    connected role may do, whether the registry is sealed, and what waits for a person. With --verify also whether
+    anything was altered since it was deployed. It changes nothing.
     """
-    checks = list(_examine(url, schema))
+    differences: list[Difference] = []
+    checks = list(_examine(url, schema, differences if verify else None))
     failed = any(check.result == "failed" for check in checks)
     if as_json:
-        show_json({"ok": not failed, "checks": [asdict(check) for check in checks]})
+        compared = {"differences": [asdict(difference) for difference in differences]} if verify else {}
+        show_json({"ok": not failed, "checks": [asdict(check) for check in checks]} | compared)
     else:
         for check in checks:
             _show(check)
@@ -160,7 +170,7 @@ def _show(check: Check) -> None:
         click.echo(f"{'':<7}  do: {printable(check.remedy)}")
 
 
-def _examine(url: str | None, schema: str) -> Iterator[Check]:
+def _examine(url: str | None, schema: str, differences: list[Difference] | None) -> Iterator[Check]:
     try:
         target = find_target(url)
     except MigrationError as error:
@@ -179,6 +189,25 @@ def _examine(url: str | None, schema: str) -> Iterator[Check]:
         if is_deployed:
             for look in (_engine, _functions, _role, _legacy):
                 yield _guarded(look, connection, schema)
+            if differences is not None:
+                yield from _verification(target.url, schema, differences)
+
+
+def _verification(url: str, schema: str, differences: list[Difference]) -> Iterator[Check]:
+    """Compares the catalog with that of a fresh deploy; what differs is added to the list as well."""
+    try:
+        differences += migration_runner.verify(url, schema=schema)
+    except PreflightError as error:
+        yield from (Check("catalog", "failed", f"cannot be compared: {problem}", do) for problem, do in error.findings)
+        return
+    except MigrationError as error:
+        yield Check("catalog", "failed", f"cannot be compared: {error.message}", error.hint)
+        return
+    for number, difference in enumerate(differences, start=1):
+        remedy = "find out who changed it, and why: docs/cli.md#verify" if number == len(differences) else ""
+        yield Check("catalog", "failed", str(difference), remedy)
+    if not differences:
+        yield Check("catalog", "ok", f"all that stands in {schema} is as this version makes it")
 
 
 def _guarded(look: Callable[[Connection, str], Check], connection: Connection, schema: str) -> Check:
