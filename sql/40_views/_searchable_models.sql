@@ -26,6 +26,7 @@ select
                 '{}'
             )
     end as metrics,
+    -- A tsvector holds 1 MiB, and a list of datasets may be as long: what is searched of a long text or list is its beginning.
     strip(to_tsvector('simple', concat_ws(' ', v.model_name, left(a.title, 1000), left(a.metadata ->> 'description', 10000))))
     || array_to_tsvector(array_remove(
         array[
@@ -45,6 +46,7 @@ select
             when 'array' then array(
                     select _search_term('training_dataset', e.element)
                     from jsonb_array_elements_text(a.metadata -> 'training_data') as e (element)
+                    limit 300
                 )
         end
         || case jsonb_typeof(a.metadata -> 'evaluation_dataset')
@@ -52,6 +54,7 @@ select
             when 'array' then array(
                     select _search_term('evaluation_dataset', e.element)
                     from jsonb_array_elements_text(a.metadata -> 'evaluation_dataset') as e (element)
+                    limit 300
                 )
         end,
         null

@@ -105,10 +105,8 @@ def record_problems(line: Line, arguments: Mapping[str, Any], *, validate_metada
         arguments: What it parses to.
         validate_metadata: Whether the registry uses the metadata schema of this package.
     """
-    if _SUSPICIOUS_ESCAPE.search(line.text):
-        unstorable = list(_unstorable_texts(arguments, []))
-        if unstorable:
-            return unstorable
+    if unstorable := unstorable_texts(line, arguments):
+        return unstorable
     problems = list(_malformed_arguments(arguments))
     if arguments.get("name") is None:
         problems.append(Problem("/name", "is required"))
@@ -116,6 +114,11 @@ def record_problems(line: Line, arguments: Mapping[str, Any], *, validate_metada
         text = json.dumps(arguments.get("metadata"), ensure_ascii=False)
         problems += [Problem("/metadata" + path, message) for path, message in metadata_text_errors(text)]
     return problems
+
+
+def unstorable_texts(line: Line, content: Mapping[str, Any]) -> list[Problem]:
+    """Lists the texts of a parsed line that PostgreSQL cannot hold."""
+    return list(_unstorable_texts(content, [])) if _SUSPICIOUS_ESCAPE.search(line.text) else []
 
 
 def in_order_of_reference(records: Iterable[Record]) -> list[Record]:
