@@ -5,6 +5,7 @@ TEST_DATABASE_URL (a superuser of a server whose Python can import jsonschema_rs
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -21,7 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import legacy_models
-from atlas_models import migration_runner, server_engine
+from atlas_models import deployment_files, migration_runner, server_engine
 from atlas_models.server_programs import ServerPrograms, find_or_install, process_arguments, server_user, utf8_locale
 
 SCHEMA = "atlas"
@@ -45,8 +46,8 @@ TEST_SETTINGS = (
     "-c max_wal_size=512MB",
 )
 
-# A clone of the template costs a sixth in memory of what it costs on a disk, and a run makes more than a thousand. What stands there
-# at one time: the log up to its bound, some databases, and what the long proofs fill.
+# A clone of the template costs a sixth in memory of what it costs on a disk, and a run makes more than a thousand. What
+# stands there at one time: the log up to its bound, some databases, and what the long proofs fill.
 _MEMORY = Path("/dev/shm")
 _MEMORY_NEEDED = 8 * 2**30
 
@@ -117,6 +118,12 @@ class Server(testing.postgresql.Postgresql):
         super().cleanup()
         if self.child_process is None:
             shutil.rmtree(self.base_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def each_file_of_sql_is_taken_apart_once() -> None:
+    """A deploy reads 145 files, and a run makes hundreds; what a text consists of depends on the text alone."""
+    deployment_files.read_sql = functools.lru_cache(maxsize=1000)(deployment_files.read_sql)
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ _SAYS_NOTHING = {"$schema", "$id", "title", "description", "definitions"}
 
 
 def allowed_by(schema: Mapping[str, Any], root: Mapping[str, Any]) -> st.SearchStrategy[Any]:
-    """What a schema allows, of the keywords that ours uses; any other keyword is a KeyError, so that none is overlooked."""
+    """What a schema allows, of the keywords that ours uses; any other fails, so that none is overlooked."""
     said = {key: value for key, value in schema.items() if key not in _SAYS_NOTHING}
     if "$ref" in said:
         return allowed_by(root["definitions"][said.pop("$ref").removeprefix("#/definitions/")], root)
@@ -93,27 +94,29 @@ _OF_TYPE = {
     "object": _objects,
     "string": _texts,
     "array": _lists,
-    "boolean": lambda said, root: st.booleans(),
-    "number": lambda said, root: NUMBERS,
-    "integer": lambda said, root: st.integers(said.pop("minimum"), said.pop("maximum")),
+    "boolean": lambda _said, _root: st.booleans(),
+    "number": lambda _said, _root: NUMBERS,
+    "integer": lambda said, _root: st.integers(said.pop("minimum"), said.pop("maximum")),
 }
 
 # --- what nobody should send ----------------------------------------------------------------------------------------
 
 ODD_NUMBERS = [
-    *("-0", "-0.0", "0e5", "1e400", "-1e400", "1e100000", "1e131000", "1e200000", "1e-320", "1e-400", "1e-401", "1e-16000"),
+    *("-0", "-0.0", "0e5", "1e400", "-1e400", "1e100000", "1e131000", "1e200000"),
+    *("1e-320", "1e-400", "1e-401", "1e-16000", "1E5", "0.1e1", "01", "1.", "+1", "NaN", "Infinity", "-Infinity"),
     *("9223372036854775807", "9223372036854775808", "-9223372036854775808", "-9223372036854775809"),
     *("18446744073709551615", "18446744073709551616", "9" * 40, "9" * 5000, "1." + "0" * 9000, "0." + "3" * 400),
     *("1e20", "1.5e308", "1.7976931348623158e308", "1.2345678901234567890123e22", "123456789012345678901.5"),
-    *("12345678901234567890", "100000000000000000000.0", "1E5", "0.1e1", "NaN", "Infinity", "-Infinity", "01", "1.", "+1"),
+    *("12345678901234567890", "100000000000000000000.0"),
 ]
 ODD_TEXTS = [
-    *(r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00x"', r'"\ud83d\ude00"', r'"\ud83d\u0041"', '"NaN"', '"1e400"'),
+    *(r'"\u0000"', r'"a\u0000b"', r'"\ud800"', r'"\udc00x"', r'"\ud83d\ude00"', r'"\ud83d\u0041"', '"NaN"'),
     *('""', '" "', r'"\u00a0"', r'"\u200b"', r'"\ufeff"', r'"\u001f"', r'"\u2028"', '"\\', '"\\x41"', '"\t"', "'x'"),
 ]
 ODD_STRUCTURES = [
-    *('{"a": 1, "a": 2}', '{"A": 1, "a": 2}', r'{"\u0000": 1}', r'{"\ud800": 1}', '{"": {"": ""}}', '{"a": ', "[1,]", "{1: 2}"),
+    *('{"a": 1, "a": 2}', '{"A": 1, "a": 2}', r'{"\u0000": 1}', r'{"\ud800": 1}', '{"": {"": ""}}', '{"a": '),
     *("null", "true", "{}", "[]", "nul", "", " ", "// x", "{'a': 1}", '"a" "b"', "[" * 40, "]", "\ufeff{}"),
+    *("[1,]", "{1: 2}"),
 ]
 DEEP = [nested(levels) for levels in (98, 99, 100, 101, 500, 501, 1001, 6001)] + [
     Raw('{"a": ' * 1500 + "1" + "}" * 1500),
@@ -132,6 +135,7 @@ GROWING = [
     Raw("[" + ", ".join(["1e131000"] * 20_000) + "]"),
     Raw("{" + ", ".join(f'"k{number}": 1e131000' for number in range(20_000)) + "}"),
 ]
+ODD_KEYS = ["Framework", "framework ", "IS_EXTERNAL", "extra", "external_source_url", "", "n"]
 SMALL = [Raw(text) for text in [*ODD_NUMBERS, *ODD_TEXTS, *ODD_STRUCTURES]]
 HOSTILE = [*SMALL, *DEEP, *LARGE, *GROWING]
 
@@ -167,10 +171,10 @@ def _with_a_change(draw: st.DrawFn, document: Any) -> Any:
         return document
     path = draw(st.sampled_from(list(places(document))))
     if not path:
-        return draw(st.one_of(ANYTHING, st.sampled_from(SMALL))) if draw(st.integers(0, 9)) == 0 else document | {
-            draw(st.sampled_from(["Framework", "framework ", "IS_EXTERNAL", "extra", "external_source_url", "", "n"])): draw(ANYTHING)
-        }
-    changed = json.loads(json.dumps(document)) if not _has_raw(document) else document
+        if draw(st.integers(0, 9)) == 0:
+            return draw(st.one_of(ANYTHING, st.sampled_from(SMALL)))
+        return document | {draw(st.sampled_from(ODD_KEYS)): draw(ANYTHING)}
+    changed = deepcopy(document)
     holder = changed
     for step in path[:-1]:
         holder = holder[step]
@@ -184,9 +188,3 @@ def _with_a_change(draw: st.DrawFn, document: Any) -> Any:
         case "case" if isinstance(path[-1], str):
             holder[path[-1].swapcase()] = holder.pop(path[-1])
     return changed
-
-
-def _has_raw(value: Any) -> bool:
-    if isinstance(value, (dict, list)):
-        return any(map(_has_raw, value.values() if isinstance(value, dict) else value))
-    return isinstance(value, Raw)

@@ -11,11 +11,10 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from atlas_models import cli
-from hostile import HOSTILE, Raw, allowed_by, spoiled, written
 from factories import internal_metadata
+from hostile import HOSTILE, allowed_by, spoiled, written
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "model_artifact_metadata.json").read_text())
 VALIDATOR = jsonschema_rs.validator_for(SCHEMA)
