@@ -57,12 +57,20 @@ def lines_refused_offline(folder: Path, texts: list[str]) -> set[int]:
 def assert_that_all_agree(conn: psycopg.Connection, folder: Path, texts: list[str]) -> list[str | None]:
     in_database = [database_answers(conn, text) for text in texts]
     offline = lines_refused_offline(folder, texts)
+    # The same as a part of a registration, where it is cut out of a larger text.
+    registrations = {
+        place: f'{{"name": "m", "metadata": {text}}}'
+        for place, text in enumerate(texts)
+        if in_database[place] != "22P02"
+    }
+    refused = lines_refused_offline(folder, list(registrations.values()))
+    assert {place for nth, place in enumerate(registrations) if nth in refused} == offline & registrations.keys()
     differing = {
         text[:300]: (sqlstate, place in offline)
         for place, (text, sqlstate) in enumerate(zip(texts, in_database, strict=True))
         if (sqlstate is not None) != (place in offline)
     }
-    assert differing == {}
+    assert not differing, "\n".join(f"{why}: {text}" for text, why in differing.items())
     assert set(in_database) <= {None, "23514", "22P02", "22P05", "22003", "23503", "54001"}
     return in_database
 
