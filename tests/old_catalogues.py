@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import psycopg
 import pytest
@@ -68,6 +69,7 @@ class Catalogue:
         self.url = url
         self._opened: list[psycopg.Connection] = []
         self._kept: psycopg.Connection | None = None
+        self._in_use = Lock()
         if is_empty:
             self.run("create schema atlas")
 
@@ -84,21 +86,28 @@ class Catalogue:
     @contextmanager
     def session(self) -> Iterator[psycopg.Connection]:
         """A connection as new, though it is kept: the server imports its Python engine once for each that uses it."""
-        kept = self._kept
-        if kept is not None and not kept.closed:
-            try:
-                kept.execute("discard all")
-                kept.execute("set search_path = atlas, public")
-            except psycopg.OperationalError:
-                kept = None
-        if kept is None or kept.closed:
-            kept = self._kept = self.connect()
-            kept.prepare_threshold = None
+        if not self._in_use.acquire(blocking=False):  # by another thread
+            with self.connect() as conn:
+                yield conn
+            return
         try:
+            kept = self._kept = self._cleared() or self.connect()
+            kept.prepare_threshold = None
             yield kept
-        finally:
             if kept.info.transaction_status != TransactionStatus.IDLE:
                 kept.close()
+        finally:
+            self._in_use.release()
+
+    def _cleared(self) -> psycopg.Connection | None:
+        if self._kept is None or self._kept.closed:
+            return None
+        try:
+            self._kept.execute("discard all")
+            self._kept.execute("set search_path = atlas, public")
+        except psycopg.OperationalError:
+            return None
+        return self._kept
 
     def run(self, statements: str) -> None:
         with self.session() as conn:
