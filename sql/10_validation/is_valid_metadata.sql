@@ -30,8 +30,8 @@ if "validators" not in SD:
 
         References are never fetched, and patterns run on the linear engine, so that no schema can make the server
         read a file, open a connection or backtrack for ever. Formats are asserted for drafts 4, 6 and 7 (the
-        engine's default, as in pg_jsonschema). Raises jsonschema_rs.ValidationError for a schema that is none, and ValueError
-        for a text, which the engine would take for a schema written as JSON.
+        engine's default, as in pg_jsonschema). Raises jsonschema_rs.ValidationError for a schema that is none, and
+        ValueError for a text, which the engine would take for a schema written as JSON.
         """
         if isinstance(schema, str):
             raise ValueError(f'{json.dumps(schema, ensure_ascii=False)} is not of types "boolean", "object"')
@@ -56,9 +56,9 @@ if "validators" not in SD:
     def parse_json(text: str) -> Any:
         """Parse JSON text for the engine.
 
-        Raises ValueError for text that is none, is nested deeper than 500 levels, or holds what the engine cannot be given: a
-        number beyond any double (it would take an infinity for a null), an integer of more than 4,300 digits, or half of a
-        surrogate pair.
+        Raises ValueError for text that is none, is nested deeper than 500 levels, or holds what the engine cannot be given:
+        a number beyond any double (it would take an infinity for a null), an integer of more than 4,300 digits, or half of
+        a surrogate pair.
         """
         if is_nested_deeper(text, MAX_NESTING):
             raise ValueError(f"the document is nested deeper than {MAX_NESTING} levels")

@@ -45,16 +45,16 @@ select
             when 'string' then array[_search_term('training_dataset', a.metadata ->> 'training_data')]
             when 'array' then array(
                     select _search_term('training_dataset', e.element)
-                    from jsonb_array_elements_text(a.metadata -> 'training_data') as e (element)
-                    limit 300
+                    from jsonb_array_elements_text(a.metadata -> 'training_data') with ordinality as e (element, place)
+                    where e.place <= 300
                 )
         end
         || case jsonb_typeof(a.metadata -> 'evaluation_dataset')
             when 'string' then array[_search_term('evaluation_dataset', a.metadata ->> 'evaluation_dataset')]
             when 'array' then array(
                     select _search_term('evaluation_dataset', e.element)
-                    from jsonb_array_elements_text(a.metadata -> 'evaluation_dataset') as e (element)
-                    limit 300
+                    from jsonb_array_elements_text(a.metadata -> 'evaluation_dataset') with ordinality as e (element, place)
+                    where e.place <= 300
                 )
         end,
         null
