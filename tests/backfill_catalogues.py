@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+import psycopg
+
 from factories import internal_metadata
 from old_catalogues import SQLITE_TABLE, Catalogue
 
@@ -22,9 +24,10 @@ class Version(NamedTuple):
 class LegacyCatalogue(Catalogue):
     """An old SQLite-like table of models, by default with metadata that is valid as it stands."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.run(SQLITE_TABLE)
+    def __init__(self, url: str, *, is_empty: bool = True) -> None:
+        super().__init__(url, is_empty=is_empty)
+        if is_empty:
+            self.run(SQLITE_TABLE)
 
     def add(self, artifact_id: str, title: str | None = None, metadata: Any = None, **columns: Any) -> None:
         """Insert an old row; metadata may be a document or its text, columns are the old table's."""
@@ -37,7 +40,7 @@ class LegacyCatalogue(Catalogue):
         }
         row |= columns
         names = ", ".join(row)
-        with self.connect() as conn:
+        with self.session() as conn:
             conn.execute(f"insert into artifacts ({names}) values ({', '.join(['%s'] * len(row))})", list(row.values()))
 
     def chain(self, *ids: str, **columns: Any) -> None:
@@ -52,9 +55,16 @@ class LegacyCatalogue(Catalogue):
         if not self.value("select exists (select from pg_proc where proname = 'backfill_model_versions')"):
             self.adopt()
         notices: list[str] = []
-        with self.connect() as conn:
-            conn.add_notice_handler(lambda notice: notices.append(notice.message_primary or ""))
-            conn.execute(f"call backfill_model_versions({arguments})")
+
+        def keep(notice: psycopg.errors.Diagnostic) -> None:
+            notices.append(notice.message_primary or "")
+
+        with self.session() as conn:
+            conn.add_notice_handler(keep)
+            try:
+                conn.execute(f"call backfill_model_versions({arguments})")
+            finally:
+                conn.remove_notice_handler(keep)
         return notices[-1]
 
     def version(self, artifact_id: str) -> Version:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
+
+from forked_command import can_be_forked, run_forked
 
 PROGRAM = (sys.executable, "-m", "atlas_models.cli")
 
@@ -16,17 +19,26 @@ def environment_with(**changes: str) -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "ATLAS_SCHEMA")} | changes
 
 
-def atlas(*arguments: str, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def atlas(
+    *arguments: str, stdin: bytes | None = None, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end."""
-    ended = subprocess.run(
-        [*PROGRAM, *arguments],
-        env=environment_with(**environment),
-        input=stdin,
-        capture_output=True,
-        check=False,
-        timeout=60,
-    )
-    return subprocess.CompletedProcess(ended.args, ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+    variables = environment_with(**environment)
+    if can_be_forked(variables):
+        place = None if folder is None else str(folder)
+        code, output, errors = run_forked(arguments, variables, stdin=stdin, folder=place, timeout=60)
+    else:
+        ended = subprocess.run(
+            [*PROGRAM, *arguments],
+            cwd=folder,
+            env=variables,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        code, output, errors = ended.returncode, ended.stdout, ended.stderr
+    return subprocess.CompletedProcess([*PROGRAM, *arguments], code, output.decode(), errors.decode())
 
 
 def as_url(conninfo: str) -> str:

@@ -5,6 +5,7 @@ TEST_DATABASE_URL (a superuser of a server whose Python can import jsonschema_rs
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import signal
@@ -21,7 +22,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 import legacy_models
-from atlas_models import migration_runner, server_engine
+from atlas_models import deployment_files, migration_runner, server_engine
 from atlas_models.server_programs import ServerPrograms, find_or_install, process_arguments, server_user, utf8_locale
 
 SCHEMA = "atlas"
@@ -42,11 +43,30 @@ TEST_SETTINGS = (
     "-c max_wal_senders=10",
     "-c wal_level=logical",
     "-c shared_buffers=256MB",
+    "-c max_wal_size=512MB",
 )
+
+# A clone of the template costs a sixth in memory of what it costs on a disk, and a run makes more than a thousand. What
+# stands there at one time: the log up to its bound, some databases, and what the long proofs fill.
+_MEMORY = Path("/dev/shm")
+_MEMORY_NEEDED = 8 * 2**30
+
+
+def memory_folder() -> Path | None:
+    """Where a server whose data nobody needs keeps them: in memory where there is enough of it; None elsewhere."""
+    enough = _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED
+    return _MEMORY if enough and not os.environ.get("TMPDIR") else None
 
 
 class Server(testing.postgresql.Postgresql):
-    """testing.postgresql's server, able to run when we are root and with our engine on its Python's path."""
+    """testing.postgresql's server, able to run when we are root and with our engine on its Python's path.
+
+    Args:
+        programs: Of PostgreSQL.
+        engine: The folder with the validation engine, or None for a server without.
+        settings: For the server's command line.
+        folder: Where its data are kept; None for the temporary folder, which is on a disk.
+    """
 
     def __init__(
         self,
@@ -111,6 +131,12 @@ class Server(testing.postgresql.Postgresql):
             shutil.rmtree(self.base_dir, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def each_file_of_sql_is_taken_apart_once() -> None:
+    """A deploy reads 145 files, and a run makes hundreds; what a text consists of depends on the text alone."""
+    deployment_files.read_sql = functools.lru_cache(maxsize=1000)(deployment_files.read_sql)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     """URL of the server's maintenance database, as a superuser."""
@@ -121,7 +147,7 @@ def server_url() -> Iterator[str]:
     engine = Path(tempfile.mkdtemp(prefix="atlas-test-engine-"))
     try:
         server_engine.install(engine)
-        with Server(programs, engine) as server:
+        with Server(programs, engine, folder=memory_folder()) as server:
             yield server.url(database="postgres")
     finally:
         shutil.rmtree(engine, ignore_errors=True)
@@ -130,7 +156,7 @@ def server_url() -> Iterator[str]:
 @pytest.fixture
 def server_without_engine() -> Iterator[str]:
     """URL of a second server, whose Python cannot import the validation engine."""
-    with Server(find_or_install(print), engine=None) as server:
+    with Server(find_or_install(print), engine=None, folder=memory_folder()) as server:
         yield server.url(database="postgres")
 
 

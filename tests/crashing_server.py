@@ -34,10 +34,6 @@ CRASH_SETTINGS = (
     "-c recovery_init_sync_method=syncfs",
 )
 
-# What was handed to the kernel outlives a killed process, wherever it lies; here nobody else's writing is waited for.
-MEMORY = Path("/dev/shm")
-_SPACE = 1024 * 1024 * 1024
-
 
 class CrashingServer(Server):
     """The tests' server with fsync, to be killed and started again."""
@@ -161,7 +157,7 @@ def crashing_server(
     """
     if sys.platform != "linux":
         pytest.skip("the processes of a killed server are told by /proc")
-    folder = MEMORY if in_memory and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > _SPACE else None
+    folder = memory_folder() if in_memory else None
     engine = Path(tempfile.mkdtemp(prefix="atlas-test-engine-"))
     try:
         server_engine.install(engine)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 
 import psycopg
 import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import TransactionStatus
 
 from atlas_models.migration_errors import AdoptionRefusedError, PreflightError
 from atlas_models.migration_runner import MigrationReport, migrate
@@ -56,13 +58,20 @@ SMALL_TABLE = "create table artifacts (id text primary key, artifact_type text)"
 
 
 class Catalogue:
-    """A database with an old table in the schema ``atlas``, and what is done to it."""
+    """A database with an old table in the schema ``atlas``, and what is done to it.
 
-    def __init__(self, url: str) -> None:
+    Args:
+        url: The database.
+        is_empty: Whether the schema is still to be made.
+    """
+
+    def __init__(self, url: str, *, is_empty: bool = True) -> None:
         self.url = url
         self._opened: list[psycopg.Connection] = []
-        with self.connect() as conn:
-            conn.execute("create schema atlas")
+        self._kept: psycopg.Connection | None = None
+        self._in_use = Lock()
+        if is_empty:
+            self.run("create schema atlas")
 
     def connect(self, user: str | None = None) -> psycopg.Connection:
         """Open a connection in autocommit mode that finds the schema without qualifying."""
@@ -74,12 +83,38 @@ class Catalogue:
         self._opened.append(conn)
         return conn
 
+    @contextmanager
+    def session(self) -> Iterator[psycopg.Connection]:
+        """A connection as new, though it is kept: the server imports its Python engine once for each that uses it."""
+        if not self._in_use.acquire(blocking=False):  # by another thread
+            with self.connect() as conn:
+                yield conn
+            return
+        try:
+            kept = self._kept = self._cleared() or self.connect()
+            kept.prepare_threshold = None
+            yield kept
+            if kept.info.transaction_status != TransactionStatus.IDLE:
+                kept.close()
+        finally:
+            self._in_use.release()
+
+    def _cleared(self) -> psycopg.Connection | None:
+        if self._kept is None or self._kept.closed:
+            return None
+        try:
+            self._kept.execute("discard all")
+            self._kept.execute("set search_path = atlas, public")
+        except psycopg.OperationalError:
+            return None
+        return self._kept
+
     def run(self, statements: str) -> None:
-        with self.connect() as conn:
+        with self.session() as conn:
             conn.execute(statements)
 
     def rows(self, query: str, *parameters: object) -> list[tuple]:
-        with self.connect() as conn:
+        with self.session() as conn:
             return conn.execute(query, parameters or None).fetchall()
 
     def value(self, query: str, *parameters: object) -> object:
@@ -89,7 +124,7 @@ class Catalogue:
     def insert(self, row: dict[str, object]) -> None:
         """Insert a row; a model, unless it says something else."""
         named = {"artifact_type": "model"} | row
-        with self.connect() as conn:
+        with self.session() as conn:
             columns = sql.SQL(", ").join(map(sql.Identifier, named))
             values = sql.SQL(", ").join(map(sql.Placeholder, named))
             conn.execute(sql.SQL("insert into artifacts ({}) values ({})").format(columns, values), named)

@@ -15,6 +15,7 @@ import time
 from contextlib import suppress
 
 from commands import PROGRAM, environment_with
+from forked_command import ForkedProcess, can_be_forked
 
 _DEADLINE_SECONDS = 30.0
 _SEQUENCE = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\r")
@@ -31,15 +32,20 @@ class Terminal:
     def __init__(self, *arguments: str, **environment: str) -> None:
         self._ours, its = pty.openpty()
         fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            env=environment_with(TERM="xterm", **environment),
-            stdin=its,
-            stdout=its,
-            stderr=its,
-            start_new_session=True,
-            preexec_fn=_take_terminal,
-        )
+        variables = environment_with(TERM="xterm", **environment)
+        self.process: ForkedProcess | subprocess.Popen[bytes]
+        if can_be_forked(variables):
+            self.process = ForkedProcess(arguments, variables, (its, its, its), on_terminal=True)
+        else:
+            self.process = subprocess.Popen(
+                [*PROGRAM, *arguments],
+                env=variables,
+                stdin=its,
+                stdout=its,
+                stderr=its,
+                start_new_session=True,
+                preexec_fn=_take_terminal,
+            )
         os.close(its)
         self._shown = b""
         self._seen_up_to = 0

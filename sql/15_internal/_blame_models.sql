@@ -47,7 +47,10 @@ begin
         end if;
         begin
             perform _register(array[jsonb_populate_record(null::model_registration, v_model)], true);
-        exception when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then
+        exception when
+            data_exception or integrity_constraint_violation or program_limit_exceeded
+            or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007'
+        then
             get stacked diagnostics
                 v_state = returned_sqlstate, v_message = message_text, v_detail = pg_exception_detail,
                 v_hint = pg_exception_hint, v_table = table_name, v_column = column_name,

@@ -9,6 +9,7 @@ as $python$
 """The one place that knows which JSON Schema engine answers: jsonschema_rs, the Rust crate behind pg_jsonschema."""
 
 import json
+import re
 from collections import OrderedDict
 from typing import Any
 
@@ -25,8 +26,11 @@ def compile_schema(schema: Any) -> Any:
 
     References are never fetched, and patterns run on the linear engine, so that no schema can make the server
     read a file, open a connection or backtrack for ever. Formats are asserted for drafts 4, 6 and 7 (the
-    engine's default, as in pg_jsonschema). Raises jsonschema_rs.ValidationError for a schema that is none.
+    engine's default, as in pg_jsonschema). Raises jsonschema_rs.ValidationError for a schema that is none, and
+    ValueError for a text, which the engine would take for a schema written as JSON.
     """
+    if isinstance(schema, str):
+        raise ValueError(f'{json.dumps(schema, ensure_ascii=False)} is not of types "boolean", "object"')
     return jsonschema_rs.validator_for(schema, offline=True, pattern_options=jsonschema_rs.RegexOptions())
 
 
@@ -50,10 +54,38 @@ def is_nested_deeper(text: str, levels: int) -> bool:
 
 
 def parse_json(text: str) -> Any:
-    """Parse JSON text; raises ValueError for text that is none or is nested deeper than 500 levels."""
+    """Parse JSON text for the engine.
+
+    Raises ValueError for text that is none, is nested deeper than 500 levels, or holds what the engine cannot be given:
+    a number beyond any double (it would take an infinity for a null), an integer of more than 4,300 digits, or half of
+    a surrogate pair.
+    """
     if is_nested_deeper(text, MAX_NESTING):
         raise ValueError(f"the document is nested deeper than {MAX_NESTING} levels")
-    return json.loads(text)
+    try:
+        # Whoever has no such exponent and no such row of digits pays nothing for it.
+        document = json.loads(text, parse_float=_finite_number if _MAY_OVERFLOW.search(text) else None)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        raise ValueError("the document holds a number that is too large") from None
+    if _SURROGATE.search(text):
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("the document holds half of a surrogate pair") from None
+    return document
+
+
+_MAY_OVERFLOW = re.compile(r"[eE]\+?0*[1-9][0-9][0-9]|(?<![0-9])[0-9]{200}")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def _finite_number(digits: str) -> float:
+    value = float(digits)
+    if value - value != 0:
+        raise ValueError(digits)
+    return value
 
 
 class SchemaCache:

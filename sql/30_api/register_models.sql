@@ -18,7 +18,10 @@ begin
         ) as r;
     exception
         -- All of these can be one model's fault; anything else (a lost connection, a serialization failure) goes straight on.
-        when data_exception or integrity_constraint_violation or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007' then
+        when
+            data_exception or integrity_constraint_violation or program_limit_exceeded
+            or sqlstate 'MR003' or sqlstate 'MR005' or sqlstate 'MR007'
+        then
             perform _blame_models(models);
             raise;
     end;

@@ -22,6 +22,13 @@ begin
             detail = format('/patch: must be an object, not %s', coalesce(jsonb_typeof(patch), 'NULL')),
             hint = 'Give field → value, for instance {"parameter_count": 12000}; null leaves a field out.';
     end if;
+    -- Before anything turns them into text: 1e100000 is 8 bytes stored and 100 kB written out.
+    if not has_bounded_numbers(patch) then
+        raise exception 'an answer is not well formed' using
+            errcode = 'invalid_parameter_value',
+            detail = '/patch: holds a number that is neither a 64-bit integer nor a finite double',
+            hint = 'Numbers must lie within ±1.797e308; write anything beyond as text.';
+    end if;
     select string_agg(format('/patch/%s: must be %s', k.field, k.wanted), e'\n' order by k.field)
     into v_problems
     from (values

@@ -49,6 +49,10 @@ begin
     if search_models.page_size is null or search_models.page_size not between 1 and 1000 then
         perform _refuse_search('/page_size', 'must be 1 to 1,000', 'Take the next page with after => the last row''s cursor.');
     end if;
+    -- 1e100000 is 8 bytes stored and 100 kB as text.
+    if not is_bounded_metadata('model', 1, search_models.filter) then
+        perform _refuse_search('/filter', 'holds a number that no metric has', 'Numbers must lie within ±1.797e308.');
+    end if;
     if octet_length(search_models.filter::text) > 65536 then
         perform _refuse_search('/filter', 'is longer than 64 kB', 'Ask in several parts.');
     end if;

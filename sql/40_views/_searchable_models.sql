@@ -26,6 +26,7 @@ select
                 '{}'
             )
     end as metrics,
+    -- A tsvector holds 1 MiB, and a list of datasets may be as long: what is searched of a long text or list is its beginning.
     strip(to_tsvector('simple', concat_ws(' ', v.model_name, left(a.title, 1000), left(a.metadata ->> 'description', 10000))))
     || array_to_tsvector(array_remove(
         array[
@@ -44,14 +45,16 @@ select
             when 'string' then array[_search_term('training_dataset', a.metadata ->> 'training_data')]
             when 'array' then array(
                     select _search_term('training_dataset', e.element)
-                    from jsonb_array_elements_text(a.metadata -> 'training_data') as e (element)
+                    from jsonb_array_elements_text(a.metadata -> 'training_data') with ordinality as e (element, place)
+                    where e.place <= 300
                 )
         end
         || case jsonb_typeof(a.metadata -> 'evaluation_dataset')
             when 'string' then array[_search_term('evaluation_dataset', a.metadata ->> 'evaluation_dataset')]
             when 'array' then array(
                     select _search_term('evaluation_dataset', e.element)
-                    from jsonb_array_elements_text(a.metadata -> 'evaluation_dataset') as e (element)
+                    from jsonb_array_elements_text(a.metadata -> 'evaluation_dataset') with ordinality as e (element, place)
+                    where e.place <= 300
                 )
         end,
         null

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from atlas_models.migration_runner import migrate, status
 from factories import internal_metadata
-from old_catalogues import SMALL_TABLE, SQLITE_TABLE
+from old_catalogues import SMALL_TABLE, SQLITE_TABLE, Catalogue
 from refusals import refused
 
 VALID = json.dumps(internal_metadata())
 
 
-@pytest.fixture
-def adopted(catalogue):
-    """Two legacy models and a dataset, taken over, beside a model that was registered afterwards."""
+@pytest.fixture(scope="module")
+def adopted_template(new_database):
+    """Name of a database with what ``adopted`` has."""
+    url = new_database()
+    catalogue = Catalogue(url)
     catalogue.run(SQLITE_TABLE)
     catalogue.run(
         """
@@ -28,7 +31,16 @@ def adopted(catalogue):
     )
     catalogue.adopt()
     catalogue.run(f"select register_model('new', '{VALID}', artifact_id => 'new-1')")
-    return catalogue
+    catalogue.close()
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def adopted(adopted_template, new_database):
+    """Two legacy models and a dataset, taken over, beside a model that was registered afterwards."""
+    catalogue = Catalogue(new_database(adopted_template), is_empty=False)
+    yield catalogue
+    catalogue.close()
 
 
 def test_legacy_models_keep_what_they_lack(adopted):

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from backfill_catalogues import LegacyCatalogue
 from refusals import refused
 
 
-@pytest.fixture
-def two(legacy):
-    """Two legacy rows without parents, ``a`` and ``b``, adopted and not backfilled."""
+@pytest.fixture(scope="module")
+def template_of_two(new_database):
+    """Name of a database with what ``two`` has."""
+    url = new_database()
+    legacy = LegacyCatalogue(url)
     legacy.add("a")
     legacy.add("b")
     legacy.adopt()
-    return legacy
+    legacy.close()
+    return str(conninfo_to_dict(url)["dbname"])
+
+
+@pytest.fixture
+def two(template_of_two, new_database):
+    """Two legacy rows without parents, ``a`` and ``b``, adopted and not backfilled."""
+    legacy = LegacyCatalogue(new_database(template_of_two), is_empty=False)
+    yield legacy
+    legacy.close()
 
 
 def test_a_name_without_a_version_row_is_refused_at_commit(two):

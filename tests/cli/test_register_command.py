@@ -50,15 +50,7 @@ class File:
         (self.folder / "models.jsonl").write_bytes(b"".join(lines))
 
     def register(self, *options: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PROGRAM, "register", *options, "models.jsonl"],
-            cwd=self.folder,
-            env=environment_with(DATABASE_URL=self.url),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        return atlas("register", *options, "models.jsonl", folder=self.folder, DATABASE_URL=self.url)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from atlas_models import migration_runner, server_engine
 from atlas_models.migration_errors import MigrationError
 from atlas_models.server_programs import find_or_install
 from commands import as_url, atlas
-from conftest import Server
+from conftest import Server, memory_folder
 from factories import register
 from printed_sessions import ROOT, follow, matches, steps
 from standbys import StandbyFolder
@@ -42,7 +42,7 @@ def engine() -> Iterator[Path]:
 @pytest.fixture
 def new_server(engine: Path) -> Iterator[str]:
     """Another server, with the engine."""
-    with Server(find_or_install(print), engine) as server:
+    with Server(find_or_install(print), engine, folder=memory_folder()) as server:
         yield server_of(server.url(database="postgres"))
 
 

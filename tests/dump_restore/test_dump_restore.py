@@ -17,7 +17,7 @@ import pytest
 from atlas_models import server_engine
 from atlas_models.migration_runner import verify
 from atlas_models.server_programs import ServerPrograms, find_or_install
-from conftest import Server
+from conftest import Server, memory_folder
 from factories import Registered, external_metadata, internal_metadata, register, register_many
 from refusals import refused
 
@@ -208,7 +208,7 @@ def engine() -> Iterator[Path]:
 @pytest.fixture
 def new_server(engine: Path) -> Iterator[Server]:
     """Another server, with the engine, on which nothing has been deployed."""
-    with Server(find_or_install(print), engine) as server:
+    with Server(find_or_install(print), engine, folder=memory_folder()) as server:
         yield server
 
 

@@ -168,7 +168,7 @@ ERROR_OF_SQLSTATE: dict[str, type[AtlasError]] = {
     "57P02": ConnectionLost,
     "57P03": ConnectionFailed,
 }
-_ERROR_OF_CLASS: dict[str, type[AtlasError]] = {"22": InvalidArgument, "08": ConnectionLost}
+_ERROR_OF_CLASS: dict[str, type[AtlasError]] = {"22": InvalidArgument, "54": InvalidArgument, "08": ConnectionLost}
 
 METADATA_CONSTRAINTS = frozenset({"artifacts_metadata_valid", "artifacts_metadata_bounded"})
 

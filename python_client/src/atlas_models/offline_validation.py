@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -11,7 +13,7 @@ from atlas_models.deployment_files import packaged_folder
 from atlas_models.documents import UnwritableError, json_text
 from atlas_models.errors import InvalidMetadata, Problem
 from atlas_models.validation.engine import compile_schema
-from atlas_models.validation.limits import is_valid
+from atlas_models.validation.limits import MAX_BYTES, is_valid
 from atlas_models.validation.metadata import find_problems
 
 _SCHEMA_FILE = "model_artifact_metadata.json"
@@ -58,9 +60,57 @@ def metadata_errors(metadata: Mapping[str, Any]) -> list[Problem]:
 def metadata_text_errors(text: str) -> list[Problem]:
     """Lists what is wrong with a model's metadata, as :func:`metadata_errors`, where it is JSON text already."""
     validator, schema = _current_schema()
+    text = as_stored(text)
     if is_valid(validator, text):  # several times faster than listing what is wrong
         return []
     return [Problem(path, message) for path, _, message in find_problems(validator, schema, text)]
+
+
+def as_stored(text: str) -> str:
+    """Writes JSON text as the database does before it looks: numbers without exponents, its own spaces, no escapes.
+
+    Short text without an exponent is given back as it is: of that nothing depends on how it is written. So is what is
+    no JSON, and what is far too large however it is written.
+    """
+    if len(text) > 8 * MAX_BYTES or (len(text) < MAX_BYTES // 8 and not has_exponent(text)):
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _TOKEN.sub(_token_as_stored, text)
+
+
+def has_exponent(text: str) -> bool:
+    """Whether JSON text holds a number with an exponent, or a text that looks so."""
+    return _EXPONENT.search(text) is not None
+
+
+_EXPONENT = re.compile(r"[0-9][eE][-+]?[0-9]")
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[ \t\r\n]+|[,:]|-?[0-9.]+[eE][-+]?[0-9]+')
+# numeric keeps so many decimal places, and rounds the rest away.
+_MAX_PLACES = 16_383
+# No number beyond is accepted, however it is written: enough of its digits say so.
+_ENOUGH_DIGITS = 450
+
+
+def _token_as_stored(match: re.Match[str]) -> str:
+    token = match.group()
+    if token[0] == '"':
+        return json.dumps(json.loads(token), ensure_ascii=False) if "\\" in token else token
+    if token in ",:":
+        return f"{token} "
+    if token.isspace():
+        return ""
+    try:
+        number = Decimal(token)
+    except ArithmeticError:
+        return token
+    if not number or number.adjusted() < -_MAX_PLACES - 1:
+        return "0"
+    if number.adjusted() < -_ENOUGH_DIGITS:
+        return f"0.{'0' * _ENOUGH_DIGITS}1"
+    return token if number.adjusted() > _ENOUGH_DIGITS else format(number, "f")
 
 
 def metadata_schema_version() -> int:

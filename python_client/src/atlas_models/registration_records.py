@@ -8,13 +8,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from atlas_models.calls import REGISTRATION_PARAMETERS, type_of
-from atlas_models.documents import text_problem
+from atlas_models.documents import UnwritableError, json_text, text_problem
 from atlas_models.errors import Problem
-from atlas_models.offline_validation import metadata_text_errors
+from atlas_models.offline_validation import has_exponent, metadata_text_errors
 from atlas_models.record_files import Line
 from atlas_models.validation.engine import MAX_NESTING, is_nested_deeper, json_pointer
 
@@ -105,17 +106,30 @@ def record_problems(line: Line, arguments: Mapping[str, Any], *, validate_metada
         arguments: What it parses to.
         validate_metadata: Whether the registry uses the metadata schema of this package.
     """
-    if _SUSPICIOUS_ESCAPE.search(line.text):
-        unstorable = list(_unstorable_texts(arguments, []))
-        if unstorable:
-            return unstorable
+    if unstorable := unstorable_texts(line, arguments):
+        return unstorable
     problems = list(_malformed_arguments(arguments))
     if arguments.get("name") is None:
         problems.append(Problem("/name", "is required"))
     if validate_metadata:
-        text = json.dumps(arguments.get("metadata"), ensure_ascii=False)
-        problems += [Problem("/metadata" + path, message) for path, message in metadata_text_errors(text)]
+        problems += [Problem("/metadata" + path, message) for path, message in _metadata_errors(line, arguments)]
     return problems
+
+
+def _metadata_errors(line: Line, arguments: Mapping[str, Any]) -> list[Problem]:
+    if not has_exponent(line.text):
+        return metadata_text_errors(json.dumps(arguments.get("metadata"), ensure_ascii=False))
+    # What the database refuses of a number, a double may have rounded away.
+    exact = json.loads(line.text, parse_float=Decimal)
+    try:
+        return metadata_text_errors(json_text(exact.get("metadata")))
+    except UnwritableError as error:
+        return error.problems
+
+
+def unstorable_texts(line: Line, content: Mapping[str, Any]) -> list[Problem]:
+    """Lists the texts of a parsed line that PostgreSQL cannot hold."""
+    return list(_unstorable_texts(content, [])) if _SUSPICIOUS_ESCAPE.search(line.text) else []
 
 
 def in_order_of_reference(records: Iterable[Record]) -> list[Record]:

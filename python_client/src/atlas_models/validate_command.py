@@ -15,7 +15,7 @@ from atlas_models.errors import Problem
 from atlas_models.offline_validation import metadata_schema_version, metadata_text_errors
 from atlas_models.output import show_json
 from atlas_models.record_files import Line, RecordFile, open_record_file
-from atlas_models.registration_records import UnreadableRecordError, parse_line, record_problems
+from atlas_models.registration_records import UnreadableRecordError, parse_line, record_problems, unstorable_texts
 from atlas_models.terminal import printable, shortened, show_progress
 
 _MAX_SHOWN = 100
@@ -127,5 +127,5 @@ def _check(line: Line) -> _Refusal | None:
         problems = record_problems(line, given, validate_metadata=True)
         name = given.get("name")
     else:
-        problems, name = metadata_text_errors(line.text), None
+        problems, name = unstorable_texts(line, given) or metadata_text_errors(line.text), None
     return _Refusal(line.number, name if isinstance(name, str) else None, problems) if problems else None
