@@ -19,7 +19,7 @@ from psycopg import sql
 
 from atlas_models import migration_runner, server_engine
 from atlas_models.server_programs import ServerPrograms, find_or_install
-from conftest import SCHEMA, Server
+from conftest import SCHEMA, Server, memory_folder
 from waiting import wait_until
 
 # Small and soon restarted; with WAL as scarce as this, checkpoints happen in the middle of what is killed.

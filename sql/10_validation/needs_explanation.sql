@@ -5,7 +5,8 @@ language plpgsql stable called on null input parallel safe security invoker
 set search_path from current
 as $function$
 begin
-    if artifact_type is distinct from 'model' or rows_are_complete() then
+    -- What may not be turned into text is refused by another trigger.
+    if artifact_type is distinct from 'model' or rows_are_complete() or not is_bounded_metadata(artifact_type, schema_version, metadata) then
         return false;
     end if;
     return is_valid_metadata(artifact_type, coalesce(schema_version, current_metadata_schema_version()), metadata) is not true;
@@ -13,4 +14,5 @@ end
 $function$;
 
 comment on function needs_explanation(text, integer, jsonb) is
-$$Condition of the trigger artifacts_10_explain_metadata: a model that is not said to be complete, and is_valid_metadata() is not true.$$;
+$$Condition of the trigger artifacts_10_explain_metadata: a model that is not said to be complete, whose metadata
+are bounded, and for which is_valid_metadata() is not true.$$;

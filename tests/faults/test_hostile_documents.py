@@ -72,6 +72,12 @@ CALLS: dict[str, dict[str, str]] = {
         "null",
     ),
     "is_model_name": {"name": "'n'"},
+    "needs_bounds": {"artifact_type": "'model'", "schema_version": "1", "metadata": "'{}'"},
+    "needs_explanation": {"artifact_type": "'model'", "schema_version": "1", "metadata": "'{}'"},
+    "needs_facts": {"model_name": "'n'", "base_model_id": "null", "eval_dataset_artifact_id": "null"},
+    "needs_place": dict.fromkeys(
+        ("artifact_type", "name", "version_number", "is_latest", "schema_version", "parent_version_id", "id"), "null"
+    ),
     "is_repository_url": {"url": "'u'"},
     "is_commit_sha": {"sha": "'s'"},
     "json_matches_schema": {"schema": """'{"items": {"$ref": "#"}, "maximum": 3}'""", "instance": "'1'"},
