@@ -97,20 +97,36 @@ begin
     then
         v_hint := set_config('atlas_models.rows_are_complete', 'yes', true);
     end if;
+    artifact_id := coalesce(artifact_id, 'model-' || gen_random_uuid());
+    version_number := v_last + 1;
+    created := true;
     if v_last > 0 then
-        update artifacts as a set is_latest = false where a.name = register_model.name and a.is_latest;
+        -- The flag goes to the new version in one statement: two would read the CHECKs of the table twice. The rows come in the order of
+        -- VALUES, and a unique index refuses a second latest.
+        merge into artifacts as a
+        using (values (false), (true)) as s (is_new)
+        on not s.is_new and a.name = register_model.name and a.is_latest
+        when matched then
+            update set is_latest = false
+        when not matched and s.is_new then
+            insert (
+                id, artifact_type, name, title, metadata, metadata_schema_version, version_number, is_latest, parent_version_id,
+                version_tag, changelog, lifecycle_state, origin_type, origin_url, created_by
+            )
+            values (
+                artifact_id, 'model', register_model.name, title, metadata, current_metadata_schema_version(), version_number, true,
+                parent_version_id, version_tag, changelog, lifecycle_state, origin_type, origin_url, coalesce(created_by, session_user)
+            );
+    else
+        insert into artifacts (
+            id, artifact_type, name, title, metadata, metadata_schema_version, version_number, is_latest, parent_version_id,
+            version_tag, changelog, lifecycle_state, origin_type, origin_url, created_by
+        )
+        values (
+            artifact_id, 'model', name, title, metadata, current_metadata_schema_version(), version_number, true, parent_version_id,
+            version_tag, changelog, lifecycle_state, origin_type, origin_url, coalesce(created_by, session_user)
+        );
     end if;
-
-    insert into artifacts (
-        id, artifact_type, name, title, metadata, metadata_schema_version, version_number, is_latest, parent_version_id,
-        version_tag, changelog, lifecycle_state, origin_type, origin_url, created_by
-    )
-    values (
-        coalesce(artifact_id, 'model-' || gen_random_uuid()), 'model', name, title, metadata, current_metadata_schema_version(),
-        v_last + 1, true, parent_version_id, version_tag, changelog, lifecycle_state, origin_type, origin_url,
-        coalesce(created_by, session_user)
-    )
-    returning artifacts.id, artifacts.version_number, true into artifact_id, version_number, created;
 
     insert into model_versions (
         artifact_id, model_name, is_external, external_source_url, external_source_version, base_model_id, code_repo_url,
