@@ -89,7 +89,6 @@ def data_disk() -> Iterator[SmallDisk]:
         yield disk
 
 
-@pytest.mark.long
 def test_nothing_acknowledged_is_lost_when_the_disk_of_the_log_is_full(server_with_small_wal_disk, wal_disk):
     server = server_with_small_wal_disk
     url = server.new_registry()
