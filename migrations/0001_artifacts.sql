@@ -1001,12 +1001,6 @@ language plpgsql stable called on null input parallel safe security invoker
 set search_path from current
 as $stub$ begin raise exception 'rows_are_complete() is not deployed'; end $stub$;
 
-create function needs_bounds(artifact_type text, schema_version integer, metadata jsonb)
-returns boolean
-language plpgsql stable called on null input parallel safe security invoker
-set search_path from current
-as $stub$ begin raise exception 'needs_bounds() is not deployed'; end $stub$;
-
 create function needs_explanation(artifact_type text, schema_version integer, metadata jsonb)
 returns boolean
 language plpgsql stable called on null input parallel safe security invoker
@@ -1057,12 +1051,12 @@ alter table artifacts add constraint artifacts_row_complete check (
 comment on constraint artifacts_metadata_valid on artifacts is
 $$A model's metadata is valid against the schema version that its row names; metadata_errors() lists what is not.$$;
 
--- Row guards that look at the row alone fire always, on a replica's apply too. The first two only explain what the CHECKs refuse, and
--- need not look at rows that are said to be complete. A condition too is read anew by every statement: one call, and no expression.
+-- Row guards that look at the row alone fire always, on a replica's apply too. The first two only explain what the CHECKs refuse; the
+-- second need not look at rows that are said to be complete. A condition too is read anew by every statement: one call, and little else.
 create trigger artifacts_05_refuse_unbounded_number
 before insert or update of artifact_type, metadata, metadata_schema_version on artifacts
 for each row
-when (needs_bounds(new.artifact_type, new.metadata_schema_version, new.metadata))
+when (not is_bounded_metadata(new.artifact_type, new.metadata_schema_version, new.metadata))
 execute function refuse_unbounded_number();
 
 create trigger artifacts_10_explain_metadata

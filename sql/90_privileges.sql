@@ -20,7 +20,6 @@ grant execute on function
     is_complete_version(text, text, text, text, timestamptz, timestamptz, jsonb, jsonb, text, bytea),
     is_complete_artifact(text, integer, text, text, integer, boolean, text, text, timestamptz, timestamptz),
     is_model_name(text),
-    needs_bounds(text, integer, jsonb),
     needs_explanation(text, integer, jsonb),
     needs_facts(text, text, text),
     needs_place(text, text, integer, boolean, integer, text, text),

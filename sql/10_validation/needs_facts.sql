@@ -1,4 +1,4 @@
--- Whether derive_declared_facts() has something to do for a new version; see needs_bounds().
+-- Whether derive_declared_facts() has something to do for a new version; see needs_explanation().
 create or replace function needs_facts(model_name text, base_model_id text, eval_dataset_artifact_id text)
 returns boolean
 language plpgsql stable called on null input parallel safe security invoker

@@ -1,4 +1,4 @@
--- Whether place_version() has something to do; see needs_bounds().
+-- Whether place_version() has something to do; see needs_explanation().
 create or replace function needs_place(
     artifact_type text,
     name text,

@@ -72,7 +72,6 @@ CALLS: dict[str, dict[str, str]] = {
         "null",
     ),
     "is_model_name": {"name": "'n'"},
-    "needs_bounds": {"artifact_type": "'model'", "schema_version": "1", "metadata": "'{}'"},
     "needs_explanation": {"artifact_type": "'model'", "schema_version": "1", "metadata": "'{}'"},
     "needs_facts": {"model_name": "'n'", "base_model_id": "null", "eval_dataset_artifact_id": "null"},
     "needs_place": dict.fromkeys(
@@ -240,7 +239,7 @@ def json_doors(doors: list[Door]) -> list[Door]:
 
 # These ask for the document as text, whatever comes of it: what is larger than PostgreSQL can hold is refused, too, but
 # only after the gigabyte that it takes to find out.
-WRITTEN_OUT = {"metadata_errors", "is_valid_metadata", "jsonb_matches_schema"}
+WRITTEN_OUT = {"metadata_errors", "is_valid_metadata", "needs_explanation", "jsonb_matches_schema"}
 
 
 def check_every_argument(conn: psycopg.Connection, doors: list[Door], values: list[Raw]) -> int:

@@ -188,7 +188,6 @@ def test_without_0002_the_artifacts_stand_alone(deployed):
         "pg_catalog.text,pg_catalog.text,timestamp with time zone,timestamp with time zone)",
         "function is_model_name(pg_catalog.text)",
         "function is_valid_metadata(pg_catalog.text,integer,pg_catalog.jsonb)",
-        "function needs_bounds(pg_catalog.text,integer,pg_catalog.jsonb)",
         "function needs_explanation(pg_catalog.text,integer,pg_catalog.jsonb)",
         "function refuse_removal()",
         "function refuse_rewriting()",

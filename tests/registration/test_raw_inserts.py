@@ -200,7 +200,7 @@ NOT_COMPLETE = [
     ("23514", "artifacts_metadata_valid", None, {"metadata": "{}"}),
     ("23514", "artifacts_metadata_valid", None, {"metadata": None}),
     ("23514", "artifacts_metadata_valid", None, {"metadata": '{"a": 1e400}'}),
-    ("23514", "artifacts_metadata_bounded", None, {"metadata": f'{{"a": 1e400, "b": "{"b" * 2048}"}}'}),
+    ("23514", "artifacts_metadata_bounded", "metadata", {"metadata": f'{{"a": 1e400, "b": "{"b" * 2048}"}}'}),
     ("23502", None, "name", {"name": None}),
     ("23514", "artifacts_row_complete", None, {"name": " churn"}),
     ("23514", "artifacts_metadata_valid", None, {"metadata_schema_version": 7}),

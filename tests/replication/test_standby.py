@@ -46,7 +46,6 @@ CALLS = {
     "model_card": "('risk-1')",
     "model_history": "('risk')",
     "model_lineage": "('risk-2')",
-    "needs_bounds": "('model', 1, '{}')",
     "needs_explanation": "('model', 1, '{}')",
     "needs_facts": "('risk', null, null)",
     "needs_place": "('model', 'risk', 1, true, 1, null, 'risk-1')",

@@ -24,7 +24,6 @@ OPEN_TO_ALL = [
     "jsonschema_is_valid",
     "jsonschema_validation_errors",
     "metadata_errors",
-    "needs_bounds",
     "needs_explanation",
     "needs_facts",
     "needs_place",
@@ -63,7 +62,6 @@ def test_what_is_open_to_all_is_immutable_and_runs_with_the_callers_rights(super
     # But for those that read a setting.
     query = FUNCTIONS.format("p.proname = any(%s) and (p.provolatile <> 'i' or p.prosecdef)")
     assert names(superuser, query, [OPEN_TO_ALL]) == [
-        "needs_bounds",
         "needs_explanation",
         "needs_facts",
         "needs_place",
