@@ -227,7 +227,7 @@ def test_a_synchronous_standby_is_read_and_takes_over_without_losing_what_was_ac
         assert verify(f"{standby.url}/postgres") == []
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_an_asynchronous_standby_takes_over_without_what_had_not_arrived_and_its_numbers_are_given_again(
     primary, engine
 ):
